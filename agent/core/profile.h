@@ -1,0 +1,136 @@
+#pragma once
+
+/*
+ * The knowledge of one release, as data: sql/profiles/<product>-<version>/profile.xml and the
+ * scripts beside it. Another Carbon product is another folder, not other C.
+ *
+ * A document: built once by profile_load() (agent/profile_xml.c), read-only, freed in one call.
+ * All texts live in its arena; scripts are loaded with it, so `sha256` covers everything.
+ */
+
+#include "agent/core/agent_config.h"
+#include "agent/core/agent_io.h"
+#include "common/model/command.h"
+
+#define PROFILE_ANY_TYPE DATABASE_TYPE_COUNT /* a row that is for every database type */
+
+/* One question to the catalogue. Names are compared without regard to case. */
+typedef struct ProfileProbe {
+    const char *table;
+    const char *column; /* NULL: the table itself */
+    bool present;       /* what has to be the case */
+    DatabaseType type;  /* or PROFILE_ANY_TYPE */
+} ProfileProbe;
+
+typedef struct ProfileLayout {
+    const char *name; /* "4.0" */
+    const ProfileProbe *probes;
+    size_t probe_count;
+} ProfileLayout;
+
+typedef struct ProfileMigration {
+    const char *from; /* a layout's name; it always leads to target_layout */
+    DatabaseType type;
+    const char *file;
+    const char *script;
+    char sha256[DIGEST_HEX_BYTES];
+} ProfileMigration;
+
+/* A query with one value as its answer, and what that value has to be. */
+typedef struct ProfileCheckpoint {
+    const char *id;      /* "um-domain-exists" */
+    const char *meaning; /* what it proves, for the report */
+    const char *holds;   /* NULL, or only for a database that holds "users" or "registry" */
+    DatabaseType type;
+    const char *expect;  /* the value, as text */
+    const char *sql;
+} ProfileCheckpoint;
+
+/*
+ * A query whose whole result is hashed before the migration (in the layouts it is written for) and
+ * after it, and has to be equal: rows as text, in the order of the query.
+ */
+typedef struct ProfileInvariant {
+    const char *id; /* "permissions-of-users" */
+    const char *meaning;
+    const char *layout; /* layout for which this text of the query is written */
+    DatabaseType type;
+    const char *sql;
+} ProfileInvariant;
+
+/* What is done with one value or element of a configuration file of the new home. */
+typedef enum ProfileSettingKind {
+    SETTING_CARRY_TEXT,        /* text of `xpath` in the old file becomes that of the new one */
+    SETTING_CARRY_ATTRIBUTE,   /* the same for attribute `name` */
+    SETTING_CARRY_ELEMENTS,    /* elements `xpath` of the old file, whole, before/after `anchor` */
+    SETTING_CARRY_DATASOURCES, /* shared datasources: url becomes the staging url */
+    SETTING_CARRY_FILE,        /* the file itself, where the old home has it */
+    SETTING_SET_TEXT,          /* the text becomes `value` */
+    SETTING_REWRITE_URL,       /* inside the text, a production url becomes the staging url */
+    SETTING_KIND_COUNT,
+} ProfileSettingKind;
+
+typedef struct ProfileSetting {
+    ProfileSettingKind kind;
+    const char *file;     /* relative to the home; the same in old and new unless old_file */
+    const char *old_file; /* NULL: the same */
+    const char *xpath;    /* local names; matched by local name whatever the namespace prefix */
+    const char *anchor;   /* where elements go: before the first element of this xpath */
+    const char *name;     /* attribute */
+    const char *value;
+    const char *meaning;  /* what the operator reads: "host name in endpoints" */
+    bool required;        /* absent in the new file: an error, not a silence */
+} ProfileSetting;
+
+typedef struct ProfileFolder {
+    const char *path;         /* relative to the home */
+    bool tenants_only;        /* copied when the database has tenants */
+    const char *const *keep;  /* paths in it that the new pack brings and that stay as they are */
+    size_t keep_count;
+} ProfileFolder;
+
+/* A text file in the home by whose beginning the release is known. */
+typedef struct ProfileMark {
+    const char *file;
+    const char *begins;
+} ProfileMark;
+
+
+
+struct Profile {
+    const char *name;           /* "dss-3.2.0" */
+    const char *product;        /* "WSO2 Data Services Server" */
+    const char *version;        /* "3.2.0" */
+    const char *target_layout;  /* "4.2" */
+    char sha256[DIGEST_HEX_BYTES]; /* over profile.xml and all scripts */
+    const ProfileLayout *layouts;
+    size_t layout_count;
+    const ProfileMigration *migrations;
+    size_t migration_count;
+    const ProfileCheckpoint *checkpoints;
+    size_t checkpoint_count;
+    const ProfileInvariant *invariants;
+    size_t invariant_count;
+    const ProfileSetting *settings;
+    size_t setting_count;
+    const ProfileFolder *folders;
+    size_t folder_count;
+    const ProfileMark *marks;
+    size_t mark_count;
+    const char *const *changed_tables; /* tables that the migration may change or create */
+    size_t changed_table_count;
+    const char *const *failure_lines;  /* texts in the log that mean a boot has failed */
+    size_t failure_line_count;
+    const char *log_file;              /* relative: repository/logs/wso2carbon.log */
+    const char *started_line;          /* "WSO2 Carbon started in" */
+    const char *pid_file;              /* wso2carbon.pid */
+    const char *start_script;          /* bin/wso2server.sh */
+    const char *main_class;            /* org.wso2.carbon.bootstrap.Bootstrap */
+    const char *home_property;         /* carbon.home, as in -Dcarbon.home= */
+    unsigned https_port;               /* 9443, before the offset */
+    Arena *arena;
+};
+
+void profile_free(Profile *profile);
+
+DEFINE_AUTO(Profile, profile_free)
