@@ -38,7 +38,7 @@ typedef struct AgentNode {
     const char *user;                          /* owner of the servers; NULL: the agent's own */
     const char *admin_user;                    /* for the admin services */
     const char *admin_password_file;           /* first line is the password; mode 600 */
-    const char *address;                       /* where the admin services answer; default 127.0.0.1 */
+    const char *address; /* where the admin services answer; default 127.0.0.1 */
 } AgentNode;
 
 typedef struct AgentConfig {

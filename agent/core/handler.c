@@ -1,7 +1,7 @@
 #include "agent/core/handler.h"
 
-bool handler_run(const Handler *handler, AgentIo *io, const Command *command, ResultState *ret,
-    Error *error)
+bool handler_run(
+    const Handler *handler, AgentIo *io, const Command *command, ResultState *ret, Error *error)
 {
     bool holds = false;
 
@@ -18,8 +18,7 @@ bool handler_run(const Handler *handler, AgentIo *io, const Command *command, Re
     if (!handler->probe(io, command, &holds, error))
         return false;
     if (!holds)
-        return error_set(
-            error, ERROR_COMMAND_FAILED, "no error, yet not true: %s", handler->goal);
+        return error_set(error, ERROR_COMMAND_FAILED, "no error, yet not true: %s", handler->goal);
     *ret = RESULT_DONE;
     return true;
 }

@@ -42,7 +42,7 @@ typedef struct ProfileCheckpoint {
     const char *meaning; /* what it proves, for the report */
     const char *holds;   /* NULL, or only for a database that holds "users" or "registry" */
     DatabaseType type;
-    const char *expect;  /* the value, as text */
+    const char *expect; /* the value, as text */
     const char *sql;
 } ProfileCheckpoint;
 
@@ -78,14 +78,14 @@ typedef struct ProfileSetting {
     const char *anchor;   /* where elements go: before the first element of this xpath */
     const char *name;     /* attribute */
     const char *value;
-    const char *meaning;  /* what the operator reads: "host name in endpoints" */
-    bool required;        /* absent in the new file: an error, not a silence */
+    const char *meaning; /* what the operator reads: "host name in endpoints" */
+    bool required;       /* absent in the new file: an error, not a silence */
 } ProfileSetting;
 
 typedef struct ProfileFolder {
-    const char *path;         /* relative to the home */
-    bool tenants_only;        /* copied when the database has tenants */
-    const char *const *keep;  /* paths in it that the new pack brings and that stay as they are */
+    const char *path;        /* relative to the home */
+    bool tenants_only;       /* copied when the database has tenants */
+    const char *const *keep; /* paths in it that the new pack brings and that stay as they are */
     size_t keep_count;
 } ProfileFolder;
 
@@ -95,13 +95,11 @@ typedef struct ProfileMark {
     const char *begins;
 } ProfileMark;
 
-
-
 struct Profile {
-    const char *name;           /* "dss-3.2.0" */
-    const char *product;        /* "WSO2 Data Services Server" */
-    const char *version;        /* "3.2.0" */
-    const char *target_layout;  /* "4.2" */
+    const char *name;              /* "dss-3.2.0" */
+    const char *product;           /* "WSO2 Data Services Server" */
+    const char *version;           /* "3.2.0" */
+    const char *target_layout;     /* "4.2" */
     char sha256[DIGEST_HEX_BYTES]; /* over profile.xml and all scripts */
     const ProfileLayout *layouts;
     size_t layout_count;
@@ -119,15 +117,15 @@ struct Profile {
     size_t mark_count;
     const char *const *changed_tables; /* tables that the migration may change or create */
     size_t changed_table_count;
-    const char *const *failure_lines;  /* texts in the log that mean a boot has failed */
+    const char *const *failure_lines; /* texts in the log that mean a boot has failed */
     size_t failure_line_count;
-    const char *log_file;              /* relative: repository/logs/wso2carbon.log */
-    const char *started_line;          /* "WSO2 Carbon started in" */
-    const char *pid_file;              /* wso2carbon.pid */
-    const char *start_script;          /* bin/wso2server.sh */
-    const char *main_class;            /* org.wso2.carbon.bootstrap.Bootstrap */
-    const char *home_property;         /* carbon.home, as in -Dcarbon.home= */
-    unsigned https_port;               /* 9443, before the offset */
+    const char *log_file;      /* relative: repository/logs/wso2carbon.log */
+    const char *started_line;  /* "WSO2 Carbon started in" */
+    const char *pid_file;      /* wso2carbon.pid */
+    const char *start_script;  /* bin/wso2server.sh */
+    const char *main_class;    /* org.wso2.carbon.bootstrap.Bootstrap */
+    const char *home_property; /* carbon.home, as in -Dcarbon.home= */
+    unsigned https_port;       /* 9443, before the offset */
     Arena *arena;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * Allocation that never fails: out of memory ends the program, and the journal makes that survivable.
+ * Allocation that never fails: out of memory ends the program, and the journal makes that
+ * survivable.
  *
  * Arena: for documents (inventory, plan, profile): built once, read-only, freed in one call.
  *

@@ -23,7 +23,8 @@ typedef struct Text {
 
 void text_init(Text *text, size_t max_bytes) __attribute__((nonnull));
 void text_done(Text *text) __attribute__((nonnull));
-void text_add(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(1, 2)));
+void text_add(Text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3), nonnull(1, 2)));
 void text_add_bytes(Text *text, const void *bytes, size_t length) __attribute__((nonnull(1)));
 /* Adds `value` as the inside of a JSON string; control characters are escaped. */
 void text_add_json(Text *text, const char *value) __attribute__((nonnull));

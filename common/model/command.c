@@ -4,10 +4,10 @@
 #include <ctype.h>
 #include <inttypes.h>
 
-#define ARGS_MAX     12
-#define VALUE_MAX    4096
-#define SCRIPT_MAX   (512 * 1024)
-#define DEADLINE_MAX (7 * 24 * 3600)
+#define ARGS_MAX      12
+#define VALUE_MAX     4096
+#define SCRIPT_MAX    (512 * 1024)
+#define DEADLINE_MAX  (7 * 24 * 3600)
 
 #define DATABASE_URLS ARG_DATABASE, ARG_HOLDS, ARG_PRODUCTION_URL, ARG_STAGING_URL
 #define SCRIPT_ARGS   ARG_SCRIPT, ARG_SCRIPT_SHA256, ARG_PROFILE_SHA256
@@ -162,8 +162,9 @@ bool command_check(const Command *command, Error *error)
             "%s: a name is not valid (cluster '%.64s', target '%.64s', run '%.40s')",
             rows[command->kind].name, command->cluster, command->target, command->id.run);
     if (command->deadline_s == 0 || command->deadline_s > DEADLINE_MAX)
-        return error_set(error, ERROR_INVALID, "%s: a deadline of %" PRIu32 " s is not within 1..%d",
-            rows[command->kind].name, command->deadline_s, DEADLINE_MAX);
+        return error_set(error, ERROR_INVALID,
+            "%s: a deadline of %" PRIu32 " s is not within 1..%d", rows[command->kind].name,
+            command->deadline_s, DEADLINE_MAX);
     for (size_t i = 0; i < command->args.count; i++)
         if (!argument_is_valid(command->kind, &command->args.items[i], error))
             return false;

@@ -60,25 +60,25 @@ typedef enum TargetKind {
 } TargetKind;
 
 /* Arguments, by their names on the wire. Units in the names. */
-#define ARG_PRODUCTION_URL  "production-url"  /* jdbc url; repeated, pairs with ARG_STAGING_URL */
-#define ARG_STAGING_URL     "staging-url"     /* jdbc url, the exact text for the new files */
-#define ARG_DATABASE        "database"        /* name, repeated, pairs with the urls */
-#define ARG_HOLDS           "holds"           /* "registry", "users" or both with a blank */
-#define ARG_ACCOUNT         "account"         /* the Carbon servers' account on production */
-#define ARG_SIDE            "side"            /* "production" or "staging" */
-#define ARG_DEADLINE_S      "deadline-s"      /* stop or start must have happened by then */
-#define ARG_QUIET_S         "quiet-s"         /* no session for so long */
-#define ARG_STATEMENT_S     "statement-s"     /* time limit of one statement */
-#define ARG_LOCK_S          "lock-s"          /* how long a statement may wait for a lock */
-#define ARG_SESSIONS_MAX    "sessions-max"    /* low traffic: sessions of the account */
-#define ARG_STATEMENTS_MAX  "statements-max"  /* low traffic: statements per second */
-#define ARG_SAMPLE_S        "sample-s"
-#define ARG_SCRIPT          "script"          /* the operator's script, whole */
-#define ARG_SCRIPT_SHA256   "script-sha256"   /* pinned digest, hex */
-#define ARG_PROFILE_SHA256  "profile-sha256"  /* digest of the profile folder, hex */
-#define ARG_ROLE            "role"            /* of a node: "manager" or "worker" */
-#define ARG_NODE_ADDRESS    "node-address"    /* repeated: hosts from which sessions may come */
-#define ARG_TENANTS         "tenants"         /* "yes" when repository/tenants is copied too */
+#define ARG_PRODUCTION_URL "production-url" /* jdbc url; repeated, pairs with ARG_STAGING_URL */
+#define ARG_STAGING_URL    "staging-url"    /* jdbc url, the exact text for the new files */
+#define ARG_DATABASE       "database"       /* name, repeated, pairs with the urls */
+#define ARG_HOLDS          "holds"          /* "registry", "users" or both with a blank */
+#define ARG_ACCOUNT        "account"        /* the Carbon servers' account on production */
+#define ARG_SIDE           "side"           /* "production" or "staging" */
+#define ARG_DEADLINE_S     "deadline-s"     /* stop or start must have happened by then */
+#define ARG_QUIET_S        "quiet-s"        /* no session for so long */
+#define ARG_STATEMENT_S    "statement-s"    /* time limit of one statement */
+#define ARG_LOCK_S         "lock-s"         /* how long a statement may wait for a lock */
+#define ARG_SESSIONS_MAX   "sessions-max"   /* low traffic: sessions of the account */
+#define ARG_STATEMENTS_MAX "statements-max" /* low traffic: statements per second */
+#define ARG_SAMPLE_S       "sample-s"
+#define ARG_SCRIPT         "script"         /* the operator's script, whole */
+#define ARG_SCRIPT_SHA256  "script-sha256"  /* pinned digest, hex */
+#define ARG_PROFILE_SHA256 "profile-sha256" /* digest of the profile folder, hex */
+#define ARG_ROLE           "role"           /* of a node: "manager" or "worker" */
+#define ARG_NODE_ADDRESS   "node-address"   /* repeated: hosts from which sessions may come */
+#define ARG_TENANTS        "tenants"        /* "yes" when repository/tenants is copied too */
 
 typedef struct CommandId {
     char run[RUN_ID_MAX_BYTES];
@@ -89,10 +89,10 @@ typedef struct CommandId {
 typedef struct Command {
     CommandKind kind;
     CommandId id;
-    uint64_t epoch;                  /* of the coordinator that leads; an agent refuses a lower one */
+    uint64_t epoch; /* of the coordinator that leads; an agent refuses a lower one */
     char cluster[NAME_MAX_BYTES];
-    char target[NAME_MAX_BYTES];     /* node or database, by the name in the agent's configuration */
-    uint32_t deadline_s;             /* the agent ends the command after this long */
+    char target[NAME_MAX_BYTES]; /* node or database, by the name in the agent's configuration */
+    uint32_t deadline_s;         /* the agent ends the command after this long */
     char audit_head[DIGEST_HEX_BYTES]; /* head of the coordinator's audit chain */
     Facts args;
 } Command;
@@ -112,7 +112,8 @@ typedef struct CommandResult {
 } CommandResult;
 
 const char *command_name(CommandKind kind);
-CommandKind command_from_name(const char *name) __attribute__((nonnull)); /* or COMMAND_KIND_COUNT */
+CommandKind command_from_name(const char *name)
+    __attribute__((nonnull)); /* or COMMAND_KIND_COUNT */
 TargetKind command_target(CommandKind kind);
 bool command_is_read_only(CommandKind kind);
 const char *result_state_name(ResultState state);

@@ -10,9 +10,9 @@
  * outside the mailbox.
  *
  *   hub = link_hub_new(&settings)                      certificates, own role
- *   link_dial(hub, "node1", "10.0.0.1", 9700)          dials, redials with back-off, until link_drop
- *   link_listen(hub, "0.0.0.0", 9700)
- *   poll(link_hub_fd(hub)); while (link_hub_take(hub, &event)) …; link_event_done(&event)
+ *   link_dial(hub, "node1", "10.0.0.1", 9700)          dials, redials with back-off, until
+ * link_drop link_listen(hub, "0.0.0.0", 9700) poll(link_hub_fd(hub)); while (link_hub_take(hub,
+ * &event)) …; link_event_done(&event)
  *
  * Identity: read once from the verified certificate. A dialer accepts only a certificate whose role
  * URI says agent, this cluster and the name it dialled; a listener only coordinators and operators
@@ -41,7 +41,7 @@ typedef struct LinkSettings {
     const char *name; /* own name, as in the certificate */
     PeerRole role;    /* own role */
     const char *ca_file, *certificate_file, *key_file;
-    const char *crl_file; /* NULL: none */
+    const char *crl_file;                          /* NULL: none */
     Millis handshake_ms, heartbeat_ms, silence_ms; /* 0: 10000, 1000, 3000 */
 } LinkSettings;
 

@@ -8,7 +8,8 @@
  * out can be used as it is. Nothing here does I/O.
  *
  * Owns: a Message owns its texts and facts; message_done() releases them.
- * Errors: ERROR_INVALID for everything a peer did wrong, ERROR_REFUSED for another protocol version.
+ * Errors: ERROR_INVALID for everything a peer did wrong, ERROR_REFUSED for another protocol
+ * version.
  */
 
 #include <stddef.h>
@@ -49,7 +50,8 @@ typedef struct Message {
 
 void message_done(Message *message) __attribute__((nonnull));
 
-/* Never fails for a message that the program made within the limits; asserts otherwise for names. */
+/* Never fails for a message that the program made within the limits; asserts otherwise for names.
+ */
 bool wire_pack(const Message *message, uint8_t **ret_frame, size_t *ret_bytes, Error *error)
     __attribute__((nonnull, warn_unused_result));
 bool wire_unpack(const uint8_t *content, size_t bytes, Message *ret, Error *error)

@@ -26,17 +26,17 @@ typedef enum EventKind {
     EVENT_KIND_COUNT,
 } EventKind;
 
-#define EVENT_NO_STEP UINT32_MAX
+#define EVENT_NO_STEP  UINT32_MAX
 #define EVENT_TEXT_MAX ERROR_TEXT_MAX
 
 typedef struct Event {
-    uint64_t serial;  /* 1, 2, 3 … in one run, without a gap */
-    int64_t time_ms;  /* wall clock, milliseconds since 1970, UTC: for people, never for decisions */
-    char actor[96];   /* "user@host" of the operator, or the coordinator's name */
+    uint64_t serial; /* 1, 2, 3 … in one run, without a gap */
+    int64_t time_ms; /* wall clock, milliseconds since 1970, UTC: for people, never for decisions */
+    char actor[96];  /* "user@host" of the operator, or the coordinator's name */
     EventKind kind;
-    uint32_t step;    /* index in the plan, or EVENT_NO_STEP */
-    uint64_t number;  /* attempt or epoch */
-    ErrorKind error;  /* of a failure */
+    uint32_t step;   /* index in the plan, or EVENT_NO_STEP */
+    uint64_t number; /* attempt or epoch */
+    ErrorKind error; /* of a failure */
     char text[EVENT_TEXT_MAX];
     Facts evidence;
 } Event;

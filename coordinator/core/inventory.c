@@ -159,12 +159,12 @@ static bool database_is_sound(
             database->line, database->name, first->line);
     if (!inventory_agent(inventory, database->agent))
         return error_set(error, ERROR_INVALID,
-            "%s:%u: database '%s' names agent '%s', which is not under <agents>",
-            inventory->path, database->line, database->name, database->agent);
+            "%s:%u: database '%s' names agent '%s', which is not under <agents>", inventory->path,
+            database->line, database->name, database->agent);
     if (strcmp(database->production_url, database->staging_url) == 0)
         return error_set(error, ERROR_INVALID,
-            "%s:%u: database '%s' has the same url for production and staging: %s",
-            inventory->path, database->line, database->name, database->staging_url);
+            "%s:%u: database '%s' has the same url for production and staging: %s", inventory->path,
+            database->line, database->name, database->staging_url);
     return true;
 }
 

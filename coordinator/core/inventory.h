@@ -54,18 +54,18 @@ typedef struct InventoryDatabase {
 } InventoryDatabase;
 
 typedef struct InventoryLimits {
-    unsigned stop_s;          /* a server that has not stopped by then is killed */
-    unsigned start_s;         /* a server has to be healthy by then */
-    unsigned quiet_s;         /* no session at the database for so long */
-    unsigned statement_s;     /* one statement of the script */
-    unsigned lock_s;          /* waiting for a lock at the database */
-    unsigned copy_s;          /* copying one database */
-    unsigned backup_s;        /* backing up one home or one database */
-    unsigned agent_lost_s;    /* an agent away so long while it works: outcome unknown, exit 7 */
-    unsigned sessions_max;    /* low traffic: sessions of the Carbon account at most */
-    unsigned statements_max;  /* low traffic: statements per second at most */
+    unsigned stop_s;         /* a server that has not stopped by then is killed */
+    unsigned start_s;        /* a server has to be healthy by then */
+    unsigned quiet_s;        /* no session at the database for so long */
+    unsigned statement_s;    /* one statement of the script */
+    unsigned lock_s;         /* waiting for a lock at the database */
+    unsigned copy_s;         /* copying one database */
+    unsigned backup_s;       /* backing up one home or one database */
+    unsigned agent_lost_s;   /* an agent away so long while it works: outcome unknown, exit 7 */
+    unsigned sessions_max;   /* low traffic: sessions of the Carbon account at most */
+    unsigned statements_max; /* low traffic: statements per second at most */
     unsigned traffic_sample_s;
-    unsigned failure_budget;  /* nodes that may fail to start before the rest is not started */
+    unsigned failure_budget; /* nodes that may fail to start before the rest is not started */
 } InventoryLimits;
 
 typedef struct Inventory {

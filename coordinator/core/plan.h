@@ -12,8 +12,8 @@
 
 typedef struct PlanStep {
     StepKind kind;
-    const char *target; /* node, database, or the cluster's name */
-    const char *agent;  /* "" for gates and the line */
+    const char *target;        /* node, database, or the cluster's name */
+    const char *agent;         /* "" for gates and the line */
     const uint32_t *waits_for; /* indices of earlier steps, ascending */
     size_t wait_count;
 } PlanStep;

@@ -45,8 +45,8 @@ typedef enum StepScope {
 } StepScope;
 
 typedef struct StepSpec {
-    const char *name;     /* in journals, plans and on the command line: never rename */
-    const char *title;    /* for people: "stop the old server" */
+    const char *name;  /* in journals, plans and on the command line: never rename */
+    const char *title; /* for people: "stop the old server" */
     StepScope scope;
     CommandKind command;  /* COMMAND_NONE: a gate or the line, decided by the coordinator alone */
     CommandKind undo;     /* COMMAND_NONE: nothing to take back, or see irreversible */
