@@ -130,10 +130,11 @@ bool name_is_valid(const char *name)
     return true;
 }
 
-static bool takes_argument(CommandKind kind, const char *name)
+bool command_takes(CommandKind kind, const char *argument)
 {
+    assert(kind < COMMAND_KIND_COUNT);
     for (size_t i = 0; i < ARGS_MAX && rows[kind].args[i]; i++)
-        if (strcmp(rows[kind].args[i], name) == 0)
+        if (strcmp(rows[kind].args[i], argument) == 0)
             return true;
     return false;
 }
@@ -143,7 +144,7 @@ static bool argument_is_valid(CommandKind kind, const Fact *arg, Error *error)
     size_t max = strcmp(arg->name, ARG_SCRIPT) == 0 ? SCRIPT_MAX : VALUE_MAX;
     size_t length = strlen(arg->value);
 
-    if (!takes_argument(kind, arg->name))
+    if (!command_takes(kind, arg->name))
         return error_set(
             error, ERROR_INVALID, "%s takes no argument '%.60s'", rows[kind].name, arg->name);
     if (length > max)

@@ -1,0 +1,268 @@
+#include "coordinator/core/run.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "common/base/memory.h"
+
+void run_init(Run *run, const Plan *plan)
+{
+    *run = (Run){ .plan = plan };
+    run->steps = memory_new(plan->step_count * sizeof(RunStep));
+}
+
+void run_done(Run *run)
+{
+    free(run->steps);
+    *run = (Run){ 0 };
+}
+
+size_t run_running(const Run *run)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < run->plan->step_count; i++)
+        count += run->steps[i].state == STEP_RUNNING || run->steps[i].state == STEP_UNDOING;
+    return count;
+}
+
+bool run_line_is_crossed(const Run *run)
+{
+    for (size_t i = 0; i < run->plan->step_count; i++)
+        if (run->plan->steps[i].kind == STEP_CROSS_LINE)
+            return run->steps[i].attempt > 0;
+    return false;
+}
+
+CommandKind run_command(const Run *run, uint32_t step)
+{
+    const StepSpec *spec = step_spec(run->plan->steps[step].kind);
+
+    return run->steps[step].state == STEP_UNDOING ? spec->undo : spec->command;
+}
+
+/* What an event means: the state it leads its step to, and whether it is allowed in this run. */
+typedef bool EventFunction(Run *run, const Event *event, Error *error);
+
+static bool refuse(const Event *event, Error *error, const char *why)
+{
+    return error_set(
+        error, ERROR_PRECONDITION, "%s is not possible: %s", event_name(event->kind), why);
+}
+
+static bool move_step(Run *run, const Event *event, StepState next, Error *error)
+{
+    RunStep *step = &run->steps[event->step];
+
+    if (!step_state_allows(step->state, next))
+        return error_set(error, ERROR_CORRUPT,
+            "event %" PRIu64 ": step %" PRIu32 " is %s and cannot become %s", event->serial,
+            event->step + 1, step_state_name(step->state), step_state_name(next));
+    step->state = next;
+    return true;
+}
+
+static bool run_starts(Run *run, const Event *event, Error *error)
+{
+    if (run->serial != 0)
+        return error_set(
+            error, ERROR_CORRUPT, "event %" PRIu64 ": a run starts once", event->serial);
+    return true;
+}
+
+static bool lead_is_taken(Run *run, const Event *event, Error *error)
+{
+    if (event->number <= run->epoch)
+        return error_set(error, ERROR_CORRUPT,
+            "event %" PRIu64 ": epoch %" PRIu64 " does not come after %" PRIu64, event->serial,
+            event->number, run->epoch);
+    run->epoch = event->number;
+    return true;
+}
+
+static bool attempt_follows(const Run *run, const Event *event, Error *error)
+{
+    const RunStep *step = &run->steps[event->step];
+
+    if (event->number != (uint64_t)step->attempt + 1)
+        return error_set(error, ERROR_CORRUPT,
+            "event %" PRIu64 ": attempt %" PRIu64 " of step %" PRIu32 " does not follow %" PRIu32,
+            event->serial, event->number, event->step + 1, step->attempt);
+    return true;
+}
+
+static bool waits_are_over(const Run *run, uint32_t index)
+{
+    const PlanStep *planned = &run->plan->steps[index];
+
+    for (size_t i = 0; i < planned->wait_count; i++) {
+        StepState state = run->steps[planned->waits_for[i]].state;
+
+        if (state != STEP_DONE && state != STEP_SKIPPED)
+            return false;
+    }
+    return true;
+}
+
+static bool step_starts(Run *run, const Event *event, Error *error)
+{
+    RunStep *step = &run->steps[event->step];
+    bool line = run->plan->steps[event->step].kind == STEP_CROSS_LINE;
+
+    if (run->state != RUN_FORWARD || !waits_are_over(run, event->step) || (line && !run->confirmed))
+        return error_set(error, ERROR_CORRUPT,
+            "event %" PRIu64 ": step %" PRIu32 " was started before what it waits for",
+            event->serial, event->step + 1);
+    if (!attempt_follows(run, event, error) || !move_step(run, event, STEP_RUNNING, error))
+        return false;
+    step->attempt++;
+    step->forward++;
+    step->started_ms = event->time_ms;
+    return true;
+}
+
+static bool step_ends_well(Run *run, const Event *event, Error *error)
+{
+    run->steps[event->step].ended_ms = event->time_ms;
+    return move_step(run, event, STEP_DONE, error);
+}
+
+static void note_failure(RunStep *step, const Event *event)
+{
+    step->error = event->error;
+    step->failed_ms = event->time_ms;
+    step->ended_ms = event->time_ms;
+}
+
+static bool step_ends_badly(Run *run, const Event *event, Error *error)
+{
+    note_failure(&run->steps[event->step], event);
+    return move_step(run, event, STEP_FAILED, error);
+}
+
+static bool undo_starts(Run *run, const Event *event, Error *error)
+{
+    RunStep *step = &run->steps[event->step];
+
+    if (run->state != RUN_ABORTING)
+        return error_set(error, ERROR_CORRUPT,
+            "event %" PRIu64 ": an undo in a run that is not aborted", event->serial);
+    if (!attempt_follows(run, event, error) || !move_step(run, event, STEP_UNDOING, error))
+        return false;
+    step->attempt++;
+    step->backward++;
+    return true;
+}
+
+static bool undo_ends_well(Run *run, const Event *event, Error *error)
+{
+    run->steps[event->step].ended_ms = event->time_ms;
+    return move_step(run, event, STEP_UNDONE, error);
+}
+
+static bool undo_ends_badly(Run *run, const Event *event, Error *error)
+{
+    note_failure(&run->steps[event->step], event);
+    return move_step(run, event, STEP_STUCK, error);
+}
+
+static bool line_is_confirmed(Run *run, const Event *event, Error *error)
+{
+    if (run->state != RUN_FORWARD)
+        return refuse(event, error, "the run does not go forward");
+    run->confirmed = true;
+    return true;
+}
+
+static bool abort_is_requested(Run *run, const Event *event, Error *error)
+{
+    if (run->state == RUN_DONE || run->state == RUN_ABORTED)
+        return refuse(event, error, "the run has ended");
+    if (run_line_is_crossed(run))
+        return refuse(event, error,
+            "the point of no return is crossed, the old servers are not started any more; the way "
+            "is forward: mend what 'status' names, then 'resume'");
+    run->state = RUN_ABORTING;
+    return true;
+}
+
+static bool retry_is_requested(Run *run, const Event *event, Error *error)
+{
+    RunStep *step = &run->steps[event->step];
+
+    if (run->state == RUN_FORWARD ? step->state != STEP_FAILED : step->state != STEP_STUCK)
+        return refuse(event, error, "the step has not failed");
+    step->forward = 0;
+    step->backward = 0;
+    return true;
+}
+
+static bool skip_is_requested(Run *run, const Event *event, Error *error)
+{
+    const StepSpec *spec = step_spec(run->plan->steps[event->step].kind);
+
+    if (run->state != RUN_FORWARD || run->steps[event->step].state != STEP_FAILED)
+        return refuse(event, error, "only a step that has failed can be skipped");
+    if (!spec->may_skip)
+        return refuse(event, error, "nothing after this step is safe without it");
+    return move_step(run, event, STEP_SKIPPED, error);
+}
+
+static bool is_noted(Run *run, const Event *event, Error *error)
+{
+    (void)run;
+    (void)event;
+    (void)error;
+    return true;
+}
+
+static bool run_ends(Run *run, const Event *event, Error *error)
+{
+    RunState from = event->kind == EVENT_RUN_DONE ? RUN_FORWARD : RUN_ABORTING;
+
+    if (run->state != from || run_decide(run, event->time_ms).kind != ACTION_FINISH)
+        return error_set(error, ERROR_CORRUPT, "event %" PRIu64 ": %s, but steps are left",
+            event->serial, event_name(event->kind));
+    run->state = event->kind == EVENT_RUN_DONE ? RUN_DONE : RUN_ABORTED;
+    return true;
+}
+
+static const struct {
+    EventFunction *apply;
+    bool has_step;
+} meanings[] = {
+    [EVENT_RUN_STARTED] = { run_starts, false },
+    [EVENT_LEAD_TAKEN] = { lead_is_taken, false },
+    [EVENT_STEP_STARTED] = { step_starts, true },
+    [EVENT_STEP_DONE] = { step_ends_well, true },
+    [EVENT_STEP_FAILED] = { step_ends_badly, true },
+    [EVENT_UNDO_STARTED] = { undo_starts, true },
+    [EVENT_UNDO_DONE] = { undo_ends_well, true },
+    [EVENT_UNDO_FAILED] = { undo_ends_badly, true },
+    [EVENT_LINE_CONFIRMED] = { line_is_confirmed, false },
+    [EVENT_ABORT_REQUESTED] = { abort_is_requested, false },
+    [EVENT_RETRY_REQUESTED] = { retry_is_requested, true },
+    [EVENT_SKIP_REQUESTED] = { skip_is_requested, true },
+    [EVENT_CHECK_BYPASSED] = { is_noted, false },
+    [EVENT_RUN_DONE] = { run_ends, false },
+    [EVENT_RUN_ABORTED] = { run_ends, false },
+};
+static_assert(
+    sizeof(meanings) / sizeof(meanings[0]) == EVENT_KIND_COUNT, "every EventKind has a row");
+
+bool run_apply(Run *run, const Event *event, Error *error)
+{
+    if (event->kind >= EVENT_KIND_COUNT)
+        return error_set(
+            error, ERROR_CORRUPT, "event %" PRIu64 " is of no known kind", event->serial);
+    if (event->serial != run->serial + 1)
+        return error_set(error, ERROR_CORRUPT, "event %" PRIu64 " does not follow %" PRIu64,
+            event->serial, run->serial);
+    if (meanings[event->kind].has_step && event->step >= run->plan->step_count)
+        return error_set(error, ERROR_CORRUPT, "event %" PRIu64 ": there is no step %" PRIu32,
+            event->serial, event->step + 1);
+    if (!meanings[event->kind].apply(run, event, error))
+        return false;
+    run->serial = event->serial;
+    return true;
+}
