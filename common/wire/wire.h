@@ -21,6 +21,13 @@
 #define WIRE_FRAME_MAX (1024 * 1024) /* bytes, without the prefix */
 #define WIRE_PREFIX    4
 
+/* Limits of what one message carries; envelope.proto says the same. Bytes without the end mark. */
+#define WIRE_ARGS_MAX       256
+#define WIRE_EVIDENCE_MAX   4096
+#define WIRE_COMMANDS_MAX   256
+#define WIRE_FACT_NAME_MAX  128
+#define WIRE_FACT_VALUE_MAX (512 * 1024)
+
 typedef enum MessageKind {
     MESSAGE_HELLO,
     MESSAGE_HEARTBEAT,
@@ -50,10 +57,11 @@ typedef struct Message {
 
 void message_done(Message *message) __attribute__((nonnull));
 
-/* Never fails for a message that the program made within the limits; asserts otherwise for names.
- */
+/* Fails (ERROR_INVALID) only for arguments or evidence beyond the limits; names, ids and kinds are
+ * asserted. Bytes that are no UTF-8 become '?', other texts than facts are cut at 999 bytes. */
 bool wire_pack(const Message *message, uint8_t **ret_frame, size_t *ret_bytes, Error *error)
     __attribute__((nonnull, warn_unused_result));
+/* Fails with ERROR_REFUSED for another protocol version, ERROR_INVALID for all else. */
 bool wire_unpack(const uint8_t *content, size_t bytes, Message *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
 
