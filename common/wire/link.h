@@ -24,17 +24,11 @@
  */
 
 #include "common/base/millis.h"
+#include "common/model/peer.h"
 #include "common/wire/wire.h"
 
 typedef struct LinkHub LinkHub;
 typedef struct Link Link;
-
-typedef enum PeerRole {
-    PEER_AGENT,
-    PEER_COORDINATOR,
-    PEER_OPERATOR,
-    PEER_ROLE_COUNT,
-} PeerRole;
 
 typedef struct LinkSettings {
     const char *cluster;
