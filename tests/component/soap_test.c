@@ -4,6 +4,10 @@
 
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
+#include "agent/handlers/admin_login.h"
+#include "agent/handlers/carbon_xml.h"
 #include "agent/handlers/local_address.h"
 #include "agent/handlers/soap.h"
 #include "tests/fakes/https_server.h"
@@ -239,6 +243,68 @@ static void only_addresses_of_this_host_are_local(void **state)
     assert_true(host_is_local("127.0.0.1"));
 }
 
+/* A file in a folder that the test made. */
+static void write_file(const char *folder, const char *name, const char *content, char *ret_path)
+{
+    FILE *file;
+
+    assert_true(snprintf(ret_path, 300, "%s/%s", folder, name) < 300);
+    file = fopen(ret_path, "we");
+    assert_non_null(file);
+    assert_true(fputs(content, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(ret_path, 0600), 0);
+}
+
+static void the_administrator_logs_in_with_the_password_of_the_file(void **state)
+{
+    World *world = *state;
+    char folder[] = "/tmp/soap-test-XXXXXX", path[300];
+
+    assert_non_null(mkdtemp(folder));
+    write_file(folder, "password", "a&b<c\n", path);
+    world->node.admin_user = "admin";
+    world->node.admin_password_file = path;
+    assert_true(admin_login_check(&world->node, https_server_port(world->server), &world->error));
+    write_file(folder, "password", "other\n", path);
+    assert_false(admin_login_check(&world->node, https_server_port(world->server), &world->error));
+    assert_int_equal(world->error.kind, ERROR_REFUSED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void the_port_offset_is_read_and_nothing_but_a_number_is_taken(void **state)
+{
+    char home[] = "/tmp/soap-test-XXXXXX", path[300], folder[300];
+    Error error = { 0 };
+    unsigned offset = 7;
+
+    (void)state;
+    assert_non_null(mkdtemp(home));
+    (void)snprintf(path, sizeof(path), "%s/repository", home);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/repository/conf", home);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(folder, sizeof(folder), "%s/repository/conf", home);
+    write_file(folder, "carbon.xml",
+        "<Server xmlns='urn:x'><!-- <Ports><Offset>9</Offset></Ports> -->"
+        "<Ports><Offset> 3\n</Offset></Ports></Server>",
+        path);
+    assert_true(carbon_xml_offset(home, &offset, &error));
+    assert_int_equal(offset, 3);
+    write_file(folder, "carbon.xml", "<Server xmlns='urn:x'/>", path);
+    assert_true(carbon_xml_offset(home, &offset, &error));
+    assert_int_equal(offset, 0);
+    write_file(folder, "carbon.xml", "<Server><Ports><Offset>x</Offset></Ports></Server>", path);
+    assert_false(carbon_xml_offset(home, &offset, &error));
+    assert_int_equal(error.kind, ERROR_INVALID);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    (void)snprintf(path, sizeof(path), "%s/repository", home);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(home), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -255,6 +321,8 @@ int main(void)
         TEST(a_server_that_does_not_answer_times_out),
         TEST(a_server_that_goes_away_is_unreachable),
         TEST(nobody_listening_is_unreachable),
+        TEST(the_administrator_logs_in_with_the_password_of_the_file),
+        cmocka_unit_test(the_port_offset_is_read_and_nothing_but_a_number_is_taken),
         cmocka_unit_test(only_addresses_of_this_host_are_local),
     };
 
