@@ -9,9 +9,9 @@
  * keeps zero dates, an application name that session lists show as ours ("dss-upgrade").
  * Values arrive as text, NULL as a NULL pointer; lengths count (a value may hold zero bytes).
  *
- * Owns: a Database is freed by database_close(). Errors: ERROR_UNREACHABLE no connection,
- * ERROR_TIMEOUT a limit (the text names the blocking session where the server tells),
- * ERROR_DATABASE anything else, with the server's own code and words.
+ * Owns: a Database is freed by database_close(); the configuration has to outlive it. Errors:
+ * ERROR_UNREACHABLE no connection, ERROR_TIMEOUT a limit (the text names the blocking session where
+ * the server tells), ERROR_DATABASE anything else, with the server's own code and words.
  */
 
 #include <stdint.h>
