@@ -58,29 +58,54 @@ typedef struct ProfileInvariant {
     const char *sql;
 } ProfileInvariant;
 
-/* What is done with one value or element of a configuration file of the new home. */
+/*
+ * What is done with one value or element of a configuration file of the new home, or what has to be
+ * true of it. Names in profile.xml are those of setting_kind_name().
+ */
 typedef enum ProfileSettingKind {
-    SETTING_CARRY_TEXT,        /* text of `xpath` in the old file becomes that of the new one */
-    SETTING_CARRY_ATTRIBUTE,   /* the same for attribute `name` */
-    SETTING_CARRY_ELEMENTS,    /* elements `xpath` of the old file, whole, before/after `anchor` */
-    SETTING_CARRY_DATASOURCES, /* shared datasources: url becomes the staging url */
-    SETTING_CARRY_FILE,        /* the file itself, where the old home has it */
-    SETTING_SET_TEXT,          /* the text becomes `value` */
-    SETTING_REWRITE_URL,       /* inside the text, a production url becomes the staging url */
+    /* Text of `xpath` in the old file (of attribute `name` when given) becomes that of the new. */
+    SETTING_CARRY_TEXT,
+    SETTING_CARRY_ATTRIBUTE, /* attribute `name` of `xpath` becomes that of the new */
+    /* Elements `xpath`, whole, before `anchor`; one with an equal `key` is replaced. */
+    SETTING_CARRY_ELEMENTS,
+    /* Children <Property name="N"> of `xpath`, by N; `value`: "Old=New Dropped=". */
+    SETTING_CARRY_PROPERTIES,
+    SETTING_CARRY_DATASOURCES, /* datasources, whole; a production url becomes the staging url */
+    /* The file (or pattern) itself, where the old home has it and `anchor`, when given, names a
+       properties file there with a line that is no comment. */
+    SETTING_CARRY_FILE,
+    SETTING_CARRY_DRIVERS, /* jars of folder `file` with driver classes that datasources name */
+    SETTING_SET_TEXT,      /* the text becomes `value` */
+    SETTING_REWRITE_URL,   /* inside the text, a production url becomes the staging url */
+    /* Each text of `xpath` is the `key` of an element `anchor` in `value` (a file or pattern). */
+    SETTING_REFERENCE,
+    /* Text of `xpath` is the `key` of an `anchor` whose child `value` names a local datasource. */
+    SETTING_LOCAL_DATASOURCE,
     SETTING_KIND_COUNT,
 } ProfileSettingKind;
 
+/*
+ * Paths are relative to the home; xpaths are local names from the root element on, matched whatever
+ * the namespace prefix, with predicates [@name='x'] and [child/grandchild='x'].
+ */
 typedef struct ProfileSetting {
     ProfileSettingKind kind;
-    const char *file;     /* relative to the home; the same in old and new unless old_file */
+    const char *file;     /* in the old and the new home unless old_file */
     const char *old_file; /* NULL: the same */
-    const char *xpath;    /* local names; matched by local name whatever the namespace prefix */
-    const char *anchor;   /* where elements go: before the first element of this xpath */
-    const char *name;     /* attribute */
+    const char *xpath;
+    const char *old_xpath; /* NULL: the same */
+    const char *anchor;    /* xpath, see the kind */
+    const char *key;       /* "@name", "id", "." for the text itself: what makes it the same one */
+    const char *name;      /* attribute */
     const char *value;
+    const char *holds;   /* of a reference to a datasource: "users" or "registry"; or NULL */
     const char *meaning; /* what the operator reads: "host name in endpoints" */
     bool required;       /* absent in the new file: an error, not a silence */
 } ProfileSetting;
+
+const char *setting_kind_name(ProfileSettingKind kind); /* "carry-text" */
+ProfileSettingKind setting_kind_from_name(const char *name)
+    __attribute__((nonnull)); /* or SETTING_KIND_COUNT */
 
 typedef struct ProfileFolder {
     const char *path;        /* relative to the home */
