@@ -23,6 +23,7 @@
  * Errors: ERROR_REFUSED for certificates, ERROR_UNREACHABLE for the network.
  */
 
+#include "common/base/cleanup.h"
 #include "common/base/millis.h"
 #include "common/model/peer.h"
 #include "common/wire/wire.h"

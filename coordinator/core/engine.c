@@ -210,6 +210,19 @@ bool engine_on_result(Engine *engine, const CommandResult *result, Error *error)
     return record(engine, &event, error);
 }
 
+bool engine_on_refusal(
+    Engine *engine, const CommandId *id, uint64_t epoch, const char *why, Error *error)
+{
+    COMMAND_RESULT_AUTO(result);
+
+    if (epoch != engine->run.epoch)
+        return true;
+    result.id = *id;
+    result.state = RESULT_FAILED;
+    (void)error_set(&result.error, ERROR_REFUSED, "the agent refused: %s", why);
+    return engine_on_result(engine, &result, error);
+}
+
 void engine_on_agent_up(Engine *engine, const char *agent)
 {
     for (uint32_t i = 0; i < engine->run.plan->step_count; i++)

@@ -48,6 +48,9 @@ bool engine_advance(Engine *engine, Action *ret, Error *error)
 /* An answer; one that is not waited for (a double, a late one) changes nothing. */
 bool engine_on_result(Engine *engine, const CommandResult *result, Error *error)
     __attribute__((nonnull, warn_unused_result));
+/* The agent did nothing with a command that was sent in that epoch, and says why. */
+bool engine_on_refusal(Engine *engine, const CommandId *id, uint64_t epoch, const char *why,
+    Error *error) __attribute__((nonnull, warn_unused_result));
 /* The agent is there (again): what it owes an answer for is sent again. */
 void engine_on_agent_up(Engine *engine, const char *agent) __attribute__((nonnull));
 /* An operator's word: kind, step and text of `event` are set. ERROR_PRECONDITION: not now. */

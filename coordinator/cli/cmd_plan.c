@@ -1,0 +1,60 @@
+#include "common/base/memory.h"
+#include "common/os/digest.h"
+#include "common/os/file.h"
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/session.h"
+#include "coordinator/core/planner.h"
+
+static bool write_plan(const CliCall *call, const Plan *plan, Error *error)
+{
+    AUTO_TEXT *text = plan_write(plan);
+    const char *path = cli_option(call, "output");
+    char digest[SHA256_HEX_BYTES];
+
+    digest_of(text, strlen(text), digest);
+    if (path && !file_replace(path, text, strlen(text), 0644, error))
+        return false;
+    if (cli_json(call))
+        render_plan_json(plan, digest, stdout);
+    else
+        render_plan_text(plan, digest, stdout);
+    return true;
+}
+
+static int run_plan(const CliCall *call, Error *error)
+{
+    AUTO(Inventory) *inventory = NULL;
+    AUTO(Fleet) *fleet = NULL;
+    AUTO(Plan) *plan = NULL;
+    PREFLIGHT_AUTO(preflight);
+    Bypasses bypasses = { 0 };
+    int code;
+
+    if (!session_bypasses(call, &bypasses, error) ||
+        !inventory_read(cli_arg(call, 0), &inventory, error) ||
+        !session_fleet(call, inventory, &fleet, error) ||
+        !preflight_run(fleet, inventory, PREFLIGHT_INSPECT, &preflight, error))
+        return cli_exit_code(error->kind);
+    code = session_judge(call, &preflight, &bypasses, stderr);
+    if (code != EXIT_DONE) {
+        (void)fprintf(stderr, "dss-coordinator: no plan was written: mend what FAILED, or bypass a "
+                              "check with --bypass CHECK --reason TEXT\n");
+        return code;
+    }
+    plan = planner_make_plan(inventory);
+    preflight_pin(&preflight, fleet, plan);
+    return write_plan(call, plan, error) ? EXIT_DONE : cli_exit_code(error->kind);
+}
+
+const CliCommand cmd_plan = {
+    .name = "plan",
+    .arguments = "CLUSTER.XML",
+    .summary = "write down every step, pinned to what the hosts look like now",
+    .example = "plan cluster.xml -o night.plan",
+    .options = { { "output", "FILE", "where the plan goes (also -o); else it is only shown",
+                     false },
+        SESSION_OPTION_BYPASS, SESSION_OPTION_REASON },
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_plan,
+};

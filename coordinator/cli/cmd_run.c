@@ -1,0 +1,409 @@
+#include <inttypes.h>
+#include <signal.h>
+
+#include "common/base/memory.h"
+#include "common/base/text.h"
+#include "common/base/wall_time.h"
+#include "common/os/digest.h"
+#include "common/os/file.h"
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/session.h"
+#include "coordinator/lead.h"
+
+#define PLAN_MAX (64 * 1024 * 1024)
+
+/* One run with all that is open for it. */
+typedef struct Night {
+    Journal *journal;
+    Fleet *fleet;
+    Inventory *inventory;
+    Plan *plan;
+    char **scripts;
+    char run_id[RUN_ID_MAX_BYTES];
+} Night;
+
+static void night_done(Night *night)
+{
+    for (size_t i = 0; night->scripts && i < night->inventory->database_count; i++)
+        free(night->scripts[i]);
+    free(night->scripts);
+    fleet_close(night->fleet);
+    journal_close(night->journal);
+    plan_free(night->plan);
+    inventory_free(night->inventory);
+}
+
+#define NIGHT_AUTO(name) __attribute__((cleanup(night_done))) Night name = { 0 }
+
+static void print_ways_on(const Night *night, bool may_abort)
+{
+    (void)fprintf(stderr,
+        "what is safe now:\n"
+        "  dss-coordinator status              what was done and what is left\n"
+        "  dss-coordinator resume              goes on where it stopped; fails again harmlessly\n");
+    if (may_abort)
+        (void)fprintf(
+            stderr, "  dss-coordinator abort --reason …    brings the old cluster back, healthy\n");
+    else
+        (void)fprintf(stderr,
+            "  (the point of no return of %s is crossed: abort is not possible, "
+            "mend and resume)\n",
+            night->plan->cluster);
+}
+
+static int print_hold(const Night *night, const LeadResult *result, bool may_abort)
+{
+    AUTO_TEXT *label = plan_step_label(night->plan, result->step);
+
+    (void)fprintf(stderr,
+        "HELD at step %" PRIu32 " (%s): %s\n"
+        "  dss-coordinator retry %" PRIu32 "             when what it names is mended\n",
+        result->step + 1, label, result->error.text, result->step + 1);
+    print_ways_on(night, may_abort);
+    return cli_exit_code(result->error.kind);
+}
+
+static int print_end(const Night *night, const LeadResult *result, bool may_abort)
+{
+    const InventoryLimits *limits = &night->inventory->limits;
+    AUTO_TEXT *label = NULL;
+
+    switch (result->end) {
+    case LEAD_DONE:
+        (void)printf("DONE: cluster %s runs the new release (dss-coordinator report)\n",
+            night->plan->cluster);
+        return EXIT_DONE;
+    case LEAD_ABORTED:
+        (void)printf(
+            "ABORTED: cluster %s runs the old release on the old database\n", night->plan->cluster);
+        return EXIT_ABORTED;
+    case LEAD_HELD:
+        return print_hold(night, result, may_abort);
+    case LEAD_UNCONFIRMED:
+        (void)fprintf(stderr,
+            "HELD at the POINT OF NO RETURN: everything before it is done and verified\n"
+            "  dss-coordinator resume --confirm %s\n",
+            night->plan->cluster);
+        print_ways_on(night, may_abort);
+        return EXIT_HELD;
+    case LEAD_UNKNOWN:
+        label = plan_step_label(night->plan, result->step);
+        (void)fprintf(stderr,
+            "UNKNOWN: agent %s, which has step %" PRIu32 " (%s) in hand, has been away for more "
+            "than %u s; it finishes what it runs and then holds; on that host: dss-agent status\n",
+            night->plan->steps[result->step].agent, result->step + 1, label, limits->agent_lost_s);
+        print_ways_on(night, may_abort);
+        return EXIT_UNKNOWN;
+    case LEAD_INTERRUPTED:
+        (void)fprintf(stderr, "STOPPED by signal %d: agents finish what they run and then hold\n",
+            result->signal);
+        print_ways_on(night, may_abort);
+        return EXIT_SIGNAL + result->signal;
+    }
+    return EXIT_STEP_FAILED;
+}
+
+static bool line_is_crossed_now(const Night *night)
+{
+    RUN_AUTO(run);
+    Error ignored = { 0 };
+
+    run_init(&run, night->plan);
+    return !lead_replay(night->journal, night->run_id, &run, &ignored) || run_line_is_crossed(&run);
+}
+
+static int lead(const CliCall *call, const Night *night, Event *request, Error *error)
+{
+    const char *confirm = cli_option(call, "confirm");
+    LeadSettings settings = { .journal = night->journal,
+        .fleet = night->fleet,
+        .inventory = night->inventory,
+        .plan = night->plan,
+        .scripts = (const char *const *)night->scripts,
+        .run_id = night->run_id,
+        .actor = cli_actor(call),
+        .confirm = confirm,
+        .lines = stdout };
+    LeadResult result;
+
+    if (confirm && strcmp(confirm, night->plan->cluster) != 0) {
+        (void)error_set(error, ERROR_INVALID,
+            "--confirm %s is not the name of this cluster, which is %s", confirm,
+            night->plan->cluster);
+        return EXIT_USAGE;
+    }
+    if (!lead_run(&settings, request, &result, error))
+        return error->kind == ERROR_PRECONDITION ? EXIT_HELD : EXIT_AUDIT;
+    return print_end(night, &result, !line_is_crossed_now(night));
+}
+
+static bool all_agents_are_there(const Night *night)
+{
+    for (size_t i = 0; i < night->inventory->agent_count; i++)
+        if (!fleet_member(night->fleet, night->inventory->agents[i].name)->known)
+            return false;
+    return true;
+}
+
+/* Looks again, and refuses when the world is another one than the plan was made for. */
+static int look_again(const CliCall *call, Night *night, const Bypasses *bypasses, Error *error)
+{
+    PREFLIGHT_AUTO(preflight);
+
+    if (!preflight_run(night->fleet, night->inventory, PREFLIGHT_INSPECT, &preflight, error))
+        return cli_exit_code(error->kind);
+    if (all_agents_are_there(night) &&
+        (!preflight_read_scripts(night->inventory, &night->scripts, error) ||
+            !preflight_matches(&preflight, night->fleet, night->plan, error)))
+        return cli_exit_code(error->kind);
+    return session_judge(call, &preflight, bypasses, stderr);
+}
+
+static bool append_first(const CliCall *call, Night *night, Event *event, Error *error)
+{
+    (void)text_copy(event->actor, sizeof(event->actor), cli_actor(call));
+    event->time_ms = wall_now();
+    return journal_append(night->journal, night->run_id, event, error);
+}
+
+static bool write_first_events(
+    const CliCall *call, Night *night, const Bypasses *bypasses, const char *digest, Error *error)
+{
+    EVENT_AUTO(started);
+
+    started.kind = EVENT_RUN_STARTED;
+    started.serial = 1;
+    (void)text_copy(started.text, sizeof(started.text), digest);
+    if (!append_first(call, night, &started, error))
+        return false;
+    for (size_t i = 0; i < bypasses->count; i++) {
+        EVENT_AUTO(bypass);
+
+        bypass.kind = EVENT_CHECK_BYPASSED;
+        bypass.serial = i + 2;
+        (void)snprintf(bypass.text, sizeof(bypass.text), "%s: %s", bypasses->ids[i],
+            bypasses->reason); /* a longer reason is cut */
+        if (!append_first(call, night, &bypass, error))
+            return false;
+    }
+    return true;
+}
+
+static bool no_run_is_open(Journal *journal, const char *cluster, Error *error)
+{
+    AUTO_TEXT *text = NULL;
+    AUTO(Plan) *plan = NULL;
+    JournalRun last;
+    RUN_AUTO(run);
+    Error none = { 0 };
+
+    if (!journal_last_run(journal, cluster, &last, &none))
+        return none.kind == ERROR_INVALID || error_set(error, none.kind, "%s", none.text);
+    if (!journal_plan(journal, last.id, &text, error) || !plan_parse(last.id, text, &plan, error))
+        return false;
+    run_init(&run, plan);
+    if (!lead_replay(journal, last.id, &run, error))
+        return false;
+    if (run.state == RUN_DONE || run.state == RUN_ABORTED)
+        return true;
+    return error_set(error, ERROR_OUTDATED,
+        "run %s of cluster %s has not ended: 'resume' or 'abort' it first", last.id, cluster);
+}
+
+/* "20261123-214501-3f2a": sorts by time, unique enough for one host's journal, a valid name. */
+static void make_run_id(char ret[RUN_ID_MAX_BYTES])
+{
+    char text[WALL_TEXT_BYTES];
+    size_t length = 0;
+
+    wall_text(wall_now(), text);
+    for (const char *c = text; *c && *c != '.' && length < 15; c++)
+        if (*c == 'T')
+            ret[length++] = '-';
+        else if (*c >= '0' && *c <= '9')
+            ret[length++] = *c;
+    (void)snprintf(ret + length, RUN_ID_MAX_BYTES - length, "-%04x",
+        (unsigned)getpid() & 0xffffU); /* 15 + 5 bytes fit */
+}
+
+static int begin_run(
+    const CliCall *call, Night *night, const char *text, const Bypasses *bypasses, Error *error)
+{
+    char digest[SHA256_HEX_BYTES];
+
+    digest_of(text, strlen(text), digest);
+    make_run_id(night->run_id);
+    if (!journal_open(cli_state(call), &night->journal, error))
+        return session_journal_exit(error);
+    if (!no_run_is_open(night->journal, night->plan->cluster, error))
+        return error->kind == ERROR_OUTDATED ? EXIT_HELD : EXIT_AUDIT;
+    if (!journal_new_run(night->journal, night->run_id, night->plan->cluster, text, error) ||
+        !write_first_events(call, night, bypasses, digest, error))
+        return EXIT_AUDIT;
+    (void)printf("run %s of cluster %s\n", night->run_id, night->plan->cluster);
+    return lead(call, night, NULL, error);
+}
+
+static int apply_plan(const CliCall *call, Error *error)
+{
+    NIGHT_AUTO(night);
+    AUTO_TEXT *text = NULL;
+    Bypasses bypasses = { 0 };
+    size_t length = 0;
+    int code;
+
+    if (!session_bypasses(call, &bypasses, error) ||
+        !file_read(cli_arg(call, 0), PLAN_MAX, &text, &length, error) ||
+        !session_parse_plan(cli_arg(call, 0), text, &night.plan, &night.inventory, error))
+        return error->kind == ERROR_IO ? EXIT_USAGE : cli_exit_code(error->kind);
+    if (!session_fleet(call, night.inventory, &night.fleet, error))
+        return cli_exit_code(error->kind);
+    code = look_again(call, &night, &bypasses, error);
+    return code == EXIT_DONE ? begin_run(call, &night, text, &bypasses, error) : code;
+}
+
+const CliCommand cmd_apply = {
+    .name = "apply",
+    .arguments = "PLAN",
+    .summary = "carry out a plan, up to the point of no return or, with --confirm, to the end",
+    .example = "apply night.plan",
+    .options = { SESSION_OPTION_CONFIRM, SESSION_OPTION_BYPASS, SESSION_OPTION_REASON },
+    .min_args = 1,
+    .max_args = 1,
+    .run = apply_plan,
+};
+
+static int open_run(const CliCall *call, Night *night, Error *error)
+{
+    AUTO_TEXT *text = NULL;
+    JournalRun run;
+
+    if (!journal_open(cli_state(call), &night->journal, error) ||
+        !session_find_run(call, night->journal, &run, error) ||
+        !journal_plan(night->journal, run.id, &text, error))
+        return session_journal_exit(error);
+    (void)text_copy(night->run_id, sizeof(night->run_id), run.id);
+    if (!session_parse_plan("the journal's plan", text, &night->plan, &night->inventory, error))
+        return EXIT_AUDIT;
+    if (!preflight_read_scripts(night->inventory, &night->scripts, error) ||
+        !session_fleet(call, night->inventory, &night->fleet, error))
+        return cli_exit_code(error->kind);
+    return EXIT_DONE;
+}
+
+/* resume without a word of the operator tries again what has failed: that is what was mended. */
+static bool first_failed(const Night *night, uint32_t *ret, Error *error)
+{
+    RUN_AUTO(run);
+    Action action;
+
+    *ret = EVENT_NO_STEP;
+    run_init(&run, night->plan);
+    if (!lead_replay(night->journal, night->run_id, &run, error))
+        return false;
+    action = run_decide(&run, wall_now());
+    if (action.kind == ACTION_HOLD)
+        *ret = action.step;
+    return true;
+}
+
+static int resume_run(const CliCall *call, Error *error)
+{
+    NIGHT_AUTO(night);
+    EVENT_AUTO(retry);
+    int code = open_run(call, &night, error);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (!first_failed(&night, &retry.step, error))
+        return EXIT_AUDIT;
+    retry.kind = EVENT_RETRY_REQUESTED;
+    return lead(call, &night, retry.step == EVENT_NO_STEP ? NULL : &retry, error);
+}
+
+const CliCommand cmd_resume = {
+    .name = "resume",
+    .arguments = "",
+    .summary = "go on with a run that was held, interrupted or killed",
+    .example = "resume --confirm orders",
+    .options = { SESSION_OPTION_CONFIRM, SESSION_OPTION_RUN },
+    .run = resume_run,
+};
+
+static int lead_with_word(const CliCall *call, EventKind kind, Error *error)
+{
+    NIGHT_AUTO(night);
+    EVENT_AUTO(event);
+    const char *reason = cli_option(call, "reason");
+    int code = open_run(call, &night, error);
+
+    if (code != EXIT_DONE)
+        return code;
+    event.kind = kind;
+    if (reason && !text_copy(event.text, sizeof(event.text), reason)) {
+        (void)error_set(
+            error, ERROR_INVALID, "--reason has more than %zu bytes", sizeof(event.text) - 1);
+        return EXIT_USAGE;
+    }
+    if (cli_arg(call, 0)) {
+        event.step = session_step(night.plan, cli_arg(call, 0), cli_arg(call, 1));
+        if (event.step == EVENT_NO_STEP) {
+            (void)error_set(error, ERROR_INVALID, "the plan has no step '%s%s%s': see status",
+                cli_arg(call, 0), cli_arg(call, 1) ? " " : "",
+                cli_arg(call, 1) ? cli_arg(call, 1) : "");
+            return EXIT_USAGE;
+        }
+    }
+    return lead(call, &night, &event, error);
+}
+
+static int abort_run(const CliCall *call, Error *error)
+{
+    return lead_with_word(call, EVENT_ABORT_REQUESTED, error);
+}
+
+const CliCommand cmd_abort = {
+    .name = "abort",
+    .arguments = "",
+    .summary = "before the point of no return: bring the old cluster back, healthy",
+    .example = "abort --reason 'the window is over'",
+    .options = { SESSION_OPTION_REASON, SESSION_OPTION_RUN },
+    .run = abort_run,
+};
+
+static int retry_step(const CliCall *call, Error *error)
+{
+    return lead_with_word(call, EVENT_RETRY_REQUESTED, error);
+}
+
+const CliCommand cmd_retry = {
+    .name = "retry",
+    .arguments = "STEP",
+    .summary = "try a failed step again (its number or name), and go on",
+    .example = "retry stop-server node2",
+    .options = { SESSION_OPTION_CONFIRM, SESSION_OPTION_RUN },
+    .min_args = 1,
+    .max_args = 2,
+    .run = retry_step,
+};
+
+static int skip_step(const CliCall *call, Error *error)
+{
+    if (!cli_option(call, "reason")) {
+        (void)error_set(error, ERROR_INVALID,
+            "skip needs --reason TEXT: it goes into the audit log and the report");
+        return EXIT_USAGE;
+    }
+    return lead_with_word(call, EVENT_SKIP_REQUESTED, error);
+}
+
+const CliCommand cmd_skip = {
+    .name = "skip",
+    .arguments = "STEP",
+    .summary = "go on without a failed step, on your responsibility",
+    .example = "skip measure-traffic users --reason 'agreed with the owner'",
+    .options = { SESSION_OPTION_REASON, SESSION_OPTION_CONFIRM, SESSION_OPTION_RUN },
+    .min_args = 1,
+    .max_args = 2,
+    .run = skip_step,
+};

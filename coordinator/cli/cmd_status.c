@@ -1,0 +1,98 @@
+#include <inttypes.h>
+
+#include "common/base/memory.h"
+#include "common/base/wall_time.h"
+#include "coordinator/cli/commands.h"
+#include "coordinator/cli/session.h"
+#include "coordinator/lead.h"
+
+static const char *state_in_words(const Run *run)
+{
+    Action action = run_decide(run, wall_now());
+
+    if (run->state == RUN_DONE)
+        return "done";
+    if (run->state == RUN_ABORTED)
+        return "aborted";
+    if (action.kind == ACTION_HOLD)
+        return "held";
+    if (action.kind == ACTION_CONFIRM)
+        return "held at the point of no return";
+    return run->state == RUN_ABORTING ? "aborting" : "going forward";
+}
+
+static void print_text(const JournalRun *found, const Run *run)
+{
+    (void)printf("run %s of cluster %s: %s\npoint of no return: %s\n\n", found->id, found->cluster,
+        state_in_words(run),
+        run_line_is_crossed(run) ? "CROSSED" : "not crossed, abort is possible");
+    for (size_t i = 0; i < run->plan->step_count; i++) {
+        AUTO_TEXT *label = plan_step_label(run->plan, i);
+        const RunStep *step = &run->steps[i];
+
+        (void)printf("%3zu  %-8s %-36s", i + 1, step_state_name(step->state), label);
+        if (step->started_ms > 0 && step->ended_ms >= step->started_ms)
+            (void)printf(" %8.1f s", (double)(step->ended_ms - step->started_ms) / 1000);
+        if (step->state == STEP_FAILED || step->state == STEP_STUCK)
+            (void)printf("  %s", error_kind_name(step->error));
+        (void)printf("\n");
+    }
+}
+
+static void print_json(const JournalRun *found, const Run *run)
+{
+    (void)printf("{");
+    render_json_member(stdout, "run", found->id);
+    (void)printf(",");
+    render_json_member(stdout, "cluster", found->cluster);
+    (void)printf(",");
+    render_json_member(stdout, "state", state_in_words(run));
+    (void)printf(",\"line_crossed\":%s,\"steps\":[", run_line_is_crossed(run) ? "true" : "false");
+    for (size_t i = 0; i < run->plan->step_count; i++) {
+        const RunStep *step = &run->steps[i];
+
+        (void)printf("%s{\"number\":%zu,", i > 0 ? "," : "", i + 1);
+        render_json_member(stdout, "name", step_spec(run->plan->steps[i].kind)->name);
+        (void)printf(",");
+        render_json_member(stdout, "target", run->plan->steps[i].target);
+        (void)printf(",");
+        render_json_member(stdout, "state", step_state_name(step->state));
+        (void)printf(",\"attempt\":%" PRIu32 ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64
+                     "}",
+            step->attempt, step->started_ms, step->ended_ms);
+    }
+    (void)printf("]}\n");
+}
+
+static int run_status(const CliCall *call, Error *error)
+{
+    AUTO(Journal) *journal = NULL;
+    AUTO(Plan) *plan = NULL;
+    AUTO_TEXT *text = NULL;
+    JournalRun found;
+    RUN_AUTO(run);
+
+    if (!journal_open_to_read(cli_state(call), &journal, error) ||
+        !session_find_run(call, journal, &found, error) ||
+        !journal_plan(journal, found.id, &text, error))
+        return session_journal_exit(error);
+    if (!plan_parse("the journal's plan", text, &plan, error))
+        return EXIT_AUDIT;
+    run_init(&run, plan);
+    if (!lead_replay(journal, found.id, &run, error))
+        return EXIT_AUDIT;
+    if (cli_json(call))
+        print_json(&found, &run);
+    else
+        print_text(&found, &run);
+    return EXIT_DONE;
+}
+
+const CliCommand cmd_status = {
+    .name = "status",
+    .arguments = "",
+    .summary = "what was done, what is under way, what is left",
+    .example = "status --json",
+    .options = { SESSION_OPTION_RUN },
+    .run = run_status,
+};

@@ -1,0 +1,34 @@
+#pragma once
+
+/* What several commands print: findings, a plan, a step's state. Text for people, JSON for
+ * programs. */
+
+#include <stdio.h>
+
+#include "coordinator/core/run.h"
+#include "coordinator/preflight.h"
+
+/* The bypasses that the operator gave: --bypass ID (repeated) with one --reason. */
+typedef struct Bypasses {
+    const char *ids[16];
+    size_t count;
+    const char *reason;
+} Bypasses;
+
+typedef struct FindingCount {
+    unsigned pass, warn, fail, bypassed;
+    bool trust; /* a FAIL is about certificates */
+} FindingCount;
+
+bool bypasses_have(const Bypasses *bypasses, const char *id) __attribute__((nonnull));
+/* Passes are printed only when `all`; JSON always has all. */
+FindingCount render_findings_text(
+    const Preflight *preflight, const Bypasses *bypasses, FILE *stream) __attribute__((nonnull));
+FindingCount render_findings_json(
+    const Preflight *preflight, const Bypasses *bypasses, FILE *stream) __attribute__((nonnull));
+
+void render_plan_text(const Plan *plan, const char *sha256, FILE *stream) __attribute__((nonnull));
+void render_plan_json(const Plan *plan, const char *sha256, FILE *stream) __attribute__((nonnull));
+
+/* Prints `"name":"value"` with escapes. */
+void render_json_member(FILE *stream, const char *name, const char *value) __attribute__((nonnull));

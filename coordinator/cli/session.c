@@ -1,0 +1,90 @@
+#include "coordinator/cli/session.h"
+
+#include "common/base/memory.h"
+#include "common/base/text.h"
+#include "common/os/file.h"
+
+char *session_folder(const CliCall *call, const char *name)
+{
+    return memory_format("%s/%s", cli_state(call), name);
+}
+
+bool session_fleet(const CliCall *call, const Inventory *inventory, Fleet **ret, Error *error)
+{
+    AUTO_TEXT *tls = session_folder(call, "tls");
+
+    return fleet_open(inventory, tls, ret, error);
+}
+
+bool session_bypasses(const CliCall *call, Bypasses *ret, Error *error)
+{
+    Bypasses bypasses = { .reason = cli_option(call, "reason") };
+    size_t position = 0;
+    const char *id;
+
+    while ((id = cli_option_each(call, "bypass", &position))) {
+        if (bypasses.count == sizeof(bypasses.ids) / sizeof(bypasses.ids[0]))
+            return error_set(error, ERROR_INVALID, "more than %zu checks are bypassed: mend some",
+                bypasses.count);
+        bypasses.ids[bypasses.count++] = id;
+    }
+    if (bypasses.count > 0 && !bypasses.reason)
+        return error_set(error, ERROR_INVALID,
+            "--bypass %s needs --reason TEXT: it goes into the audit log", bypasses.ids[0]);
+    *ret = bypasses;
+    return true;
+}
+
+bool session_parse_plan(
+    const char *path, const char *text, Plan **ret_plan, Inventory **ret_inventory, Error *error)
+{
+    AUTO(Plan) *plan = NULL;
+
+    if (!plan_parse(path, text, &plan, error) ||
+        !inventory_parse(plan->inventory_path, plan->inventory_text, ret_inventory, error))
+        return false;
+    *ret_plan = TAKE(plan);
+    return true;
+}
+
+int session_journal_exit(const Error *error)
+{
+    if (error->kind == ERROR_PRECONDITION)
+        return EXIT_OTHER_COORDINATOR;
+    return error->kind == ERROR_INVALID ? EXIT_USAGE : EXIT_AUDIT;
+}
+
+bool session_find_run(const CliCall *call, Journal *journal, JournalRun *ret, Error *error)
+{
+    const char *id = cli_option(call, "run");
+
+    return id ? journal_find_run(journal, id, ret, error)
+              : journal_last_run(journal, NULL, ret, error);
+}
+
+int session_judge(
+    const CliCall *call, const Preflight *preflight, const Bypasses *bypasses, FILE *stream)
+{
+    FindingCount count = cli_json(call) ? render_findings_json(preflight, bypasses, stream)
+                                        : render_findings_text(preflight, bypasses, stream);
+
+    if (count.trust)
+        return EXIT_REFUSED;
+    return count.fail > 0 ? EXIT_PREFLIGHT : EXIT_DONE;
+}
+
+uint32_t session_step(const Plan *plan, const char *name, const char *target)
+{
+    unsigned long long number;
+    AUTO_TEXT *wanted = target ? memory_format("%s %s", name, target) : memory_text(name);
+
+    if (text_to_number(wanted, plan->step_count, &number) && number > 0)
+        return (uint32_t)number - 1;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        AUTO_TEXT *label = plan_step_label(plan, i);
+
+        if (strcmp(label, wanted) == 0)
+            return (uint32_t)i;
+    }
+    return EVENT_NO_STEP;
+}

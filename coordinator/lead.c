@@ -1,0 +1,230 @@
+#include "coordinator/lead.h"
+
+#include <inttypes.h>
+
+#include "common/base/text.h"
+#include "common/base/wall_time.h"
+#include "common/os/clock.h"
+
+#define TICK_MS 500
+
+typedef struct Lead {
+    const LeadSettings *settings;
+    Engine engine;
+    CoordinatorIo io;
+} Lead;
+
+static int64_t io_wall_ms(void *self)
+{
+    (void)self;
+    return wall_now();
+}
+
+static void print_event(const Lead *lead, const Event *event)
+{
+    char time[WALL_TEXT_BYTES];
+    AUTO_TEXT *label = NULL;
+
+    if (!lead->settings->lines)
+        return;
+    wall_text(event->time_ms, time);
+    label = event->step == EVENT_NO_STEP ? memory_text("")
+                                         : plan_step_label(lead->settings->plan, event->step);
+    (void)fprintf(lead->settings->lines, "%s %-16s %s%s%s\n", time, event_name(event->kind), label,
+        label[0] != '\0' && event->text[0] != '\0' ? ": " : "",
+        event->text); /* a screen that is gone must not stop a run */
+    (void)fflush(lead->settings->lines);
+}
+
+static bool io_append(void *self, Event *event, Error *error)
+{
+    Lead *lead = self;
+
+    if (!journal_append(lead->settings->journal, lead->settings->run_id, event, error) ||
+        !journal_head(lead->settings->journal, lead->engine.audit_head, error))
+        return false;
+    print_event(lead, event);
+    return true;
+}
+
+static void io_send(void *self, const char *agent, const Command *command)
+{
+    Lead *lead = self;
+
+    fleet_send(lead->settings->fleet, agent, command);
+}
+
+static bool replay_event(void *self, const Event *event, Error *error)
+{
+    return run_apply(self, event, error);
+}
+
+bool lead_replay(Journal *journal, const char *run_id, Run *run, Error *error)
+{
+    return journal_read(journal, run_id, replay_event, run, error);
+}
+
+static bool start(Lead *lead, Event *request, Error *error)
+{
+    const LeadSettings *settings = lead->settings;
+    EngineSettings engine = { settings->plan, settings->inventory, &lead->io, settings->actor,
+        settings->run_id, settings->scripts };
+    uint64_t epoch = 0;
+
+    lead->io = (CoordinatorIo){ lead, io_append, io_send, io_wall_ms };
+    engine_init(&lead->engine, &engine);
+    if (!lead_replay(settings->journal, settings->run_id, &lead->engine.run, error) ||
+        !journal_next_epoch(settings->journal, &epoch, error) ||
+        !journal_head(settings->journal, lead->engine.audit_head, error) ||
+        !engine_lead(&lead->engine, epoch, error))
+        return false;
+    return !request || engine_request(&lead->engine, request, error);
+}
+
+/* The first step whose command is with an agent that has been away for too long. */
+static bool is_unknown(const Lead *lead, uint32_t *ret)
+{
+    Millis limit = 1000 * (Millis)lead->settings->inventory->limits.agent_lost_s;
+    const Run *run = &lead->engine.run;
+
+    for (uint32_t i = 0; i < run->plan->step_count; i++) {
+        const FleetMember *member;
+
+        if (run->steps[i].state != STEP_RUNNING && run->steps[i].state != STEP_UNDOING)
+            continue;
+        member = fleet_member(lead->settings->fleet, run->plan->steps[i].agent);
+        if (member && !member->known && clock_now() - member->down_since > limit) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool handle_event(Lead *lead, const FleetEvent *event, LeadResult *ret, Error *error)
+{
+    const Message *message = &event->message;
+
+    switch (event->kind) {
+    case FLEET_UP:
+        engine_on_agent_up(&lead->engine, event->member->declared->name);
+        break;
+    case FLEET_RESULT:
+        return engine_on_result(&lead->engine, &message->result, error);
+    case FLEET_REFUSAL:
+        return engine_on_refusal(&lead->engine, &message->id, message->epoch,
+            message->text ? message->text : "without a word", error);
+    case FLEET_SIGNAL:
+        ret->end = LEAD_INTERRUPTED;
+        ret->signal = event->signal;
+        break;
+    case FLEET_NOTHING:
+    case FLEET_DOWN:
+    case FLEET_PROGRESS:
+        break;
+    }
+    return true;
+}
+
+static bool confirm(Lead *lead, Error *error)
+{
+    EVENT_AUTO(event);
+
+    event.kind = EVENT_LINE_CONFIRMED;
+    (void)text_copy(event.text, sizeof(event.text), lead->settings->confirm);
+    return engine_request(&lead->engine, &event, error);
+}
+
+typedef struct HoldReason {
+    uint32_t step;
+    Error *error;
+} HoldReason;
+
+static bool keep_newest_failure(void *self, const Event *event, Error *error)
+{
+    HoldReason *reason = self;
+
+    (void)error;
+    if (event->step == reason->step &&
+        (event->kind == EVENT_STEP_FAILED || event->kind == EVENT_UNDO_FAILED)) {
+        reason->error->kind = event->error;
+        (void)text_copy(reason->error->text, sizeof(reason->error->text), event->text);
+    }
+    return true;
+}
+
+static bool hold(Lead *lead, uint32_t step, LeadResult *ret, Error *error)
+{
+    HoldReason reason = { step, &ret->error };
+
+    ret->end = LEAD_HELD;
+    ret->step = step;
+    return journal_read(
+        lead->settings->journal, lead->settings->run_id, keep_newest_failure, &reason, error);
+}
+
+/* What the engine waits for, as an end of this lead; *ret_ended stays false when it is an answer.
+ */
+static bool look_at_action(
+    Lead *lead, const Action *action, LeadResult *ret, bool *ret_ended, Error *error)
+{
+    *ret_ended = true;
+    switch (action->kind) {
+    case ACTION_NONE:
+        ret->end = lead->engine.run.state == RUN_DONE ? LEAD_DONE : LEAD_ABORTED;
+        return true;
+    case ACTION_HOLD:
+        return hold(lead, action->step, ret, error);
+    case ACTION_CONFIRM:
+        ret->end = LEAD_UNCONFIRMED;
+        ret->step = action->step;
+        *ret_ended = lead->settings->confirm == NULL;
+        return *ret_ended || confirm(lead, error);
+    case ACTION_WAIT:
+    case ACTION_START_STEP:
+    case ACTION_UNDO_STEP:
+    case ACTION_FINISH:
+        break;
+    }
+    *ret_ended = false;
+    return true;
+}
+
+static bool loop(Lead *lead, LeadResult *ret, Error *error)
+{
+    for (;;) {
+        FLEET_EVENT_AUTO(event);
+        Action action;
+        bool ended = false;
+
+        if (!engine_advance(&lead->engine, &action, error) ||
+            !look_at_action(lead, &action, ret, &ended, error))
+            return false;
+        if (ended)
+            return true;
+        if (action.kind == ACTION_CONFIRM)
+            continue;
+        fleet_wait(
+            lead->settings->fleet, action.wait_ms < TICK_MS ? action.wait_ms : TICK_MS, &event);
+        ret->end = LEAD_DONE;
+        if (!handle_event(lead, &event, ret, error))
+            return false;
+        if (ret->end == LEAD_INTERRUPTED)
+            return true;
+        if (is_unknown(lead, &ret->step)) {
+            ret->end = LEAD_UNKNOWN;
+            return true;
+        }
+    }
+}
+
+bool lead_run(const LeadSettings *settings, Event *request, LeadResult *ret, Error *error)
+{
+    Lead lead = { .settings = settings };
+    bool ok;
+
+    *ret = (LeadResult){ 0 };
+    ok = start(&lead, request, error) && loop(&lead, ret, error);
+    engine_done(&lead.engine);
+    return ok;
+}

@@ -1,0 +1,327 @@
+#include "tests/sim/world.h"
+
+#include <assert.h>
+
+void world_init(World *world, size_t nodes, size_t databases, Strategy strategy)
+{
+    *world = (World){ .node_count = nodes, .database_count = databases, .strategy = strategy };
+    for (size_t i = 0; i < nodes; i++)
+        world->nodes[i].old_up = true;
+    for (size_t i = 0; i < databases; i++)
+        world->databases[i].production = LAYOUT_OLD;
+}
+
+void world_violate(World *world, const char *what, const char *detail)
+{
+    if (world->violation)
+        return;
+    world->violation = what;
+    (void)snprintf(world->detail, sizeof(world->detail), "%s", detail); /* cut is fine */
+}
+
+static bool any_old_up(const World *world)
+{
+    for (size_t i = 0; i < world->node_count; i++)
+        if (world->nodes[i].old_up)
+            return true;
+    return false;
+}
+
+static bool any_new_up(const World *world)
+{
+    for (size_t i = 0; i < world->node_count; i++)
+        if (world->nodes[i].new_up)
+            return true;
+    return false;
+}
+
+static bool all_staging_new(const World *world)
+{
+    for (size_t i = 0; i < world->database_count; i++)
+        if (world->databases[i].staging != LAYOUT_NEW)
+            return false;
+    return true;
+}
+
+static bool all_backed_up(const World *world)
+{
+    for (size_t i = 0; i < world->database_count; i++)
+        if (!world->databases[i].backed_up)
+            return false;
+    for (size_t i = 0; i < world->node_count; i++)
+        if (!world->nodes[i].backed_up)
+            return false;
+    return true;
+}
+
+static WorldAccess *access_of(AgentIo *io)
+{
+    return io->self;
+}
+
+static WorldNode *node_of(WorldAccess *access)
+{
+    return &access->world->nodes[access->node];
+}
+
+static WorldDatabase *database_of(WorldAccess *access)
+{
+    return &access->world->databases[access->database];
+}
+
+/* A script works on one side; production is the other. */
+static WorldLayout *layout_of(WorldAccess *access)
+{
+    WorldDatabase *database = database_of(access);
+
+    return access->staging_side ? &database->staging : &database->production;
+}
+
+/* Each change passes here: counted, and noticed where it must never happen. */
+static bool strike(AgentIo *io, const Command *command, Error *error)
+{
+    WorldAccess *access = access_of(io);
+
+    if (access->fault.kind != ERROR_NONE) {
+        *error = access->fault;
+        return false;
+    }
+    if (!access->written)
+        world_violate(
+            access->world, "an act before it was written down", command_name(command->kind));
+    if (++*access->effects > 1)
+        world_violate(
+            access->world, "one command had its effect twice", command_name(command->kind));
+    return true;
+}
+
+static bool set(AgentIo *io, const Command *command, bool *flag, bool to, Error *error)
+{
+    if (!strike(io, command, error))
+        return false;
+    if (*flag == to)
+        world_violate(access_of(io)->world, "done although it was so", command_name(command->kind));
+    *flag = to;
+    return true;
+}
+
+static bool answer(bool holds, const Command *command, bool *ret, Error *error)
+{
+    (void)command;
+    (void)error;
+    *ret = holds;
+    return true;
+}
+
+static bool probe_always(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    (void)io;
+    return answer(true, command, ret, error);
+}
+
+static bool probe_quiet(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    if (any_old_up(access_of(io)->world))
+        return error_set(error, ERROR_PRECONDITION, "sessions are left");
+    return answer(true, command, ret, error);
+}
+
+static bool probe_layout(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    if (*layout_of(access_of(io)) != LAYOUT_NEW)
+        return error_set(error, ERROR_MISMATCH, "the layout is not the new one");
+    return answer(true, command, ret, error);
+}
+
+static bool probe_switched(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    const World *world = access_of(io)->world;
+
+    for (size_t i = 0; i < world->node_count; i++)
+        if (!world->nodes[i].new_up || world->nodes[i].old_up)
+            return error_set(error, ERROR_PRECONDITION, "not switched");
+    return answer(true, command, ret, error);
+}
+
+#define FLAG_PROBE(name, owner, flag, value)                                                       \
+    static bool probe_##name(AgentIo *io, const Command *command, bool *ret, Error *error)         \
+    {                                                                                              \
+        return answer(owner(access_of(io))->flag == (value), command, ret, error);                 \
+    }
+#define FLAG_HANDLER(name, owner, flag, value)                                                     \
+    FLAG_PROBE(name, owner, flag, value)                                                           \
+    static bool apply_##name(AgentIo *io, const Command *command, Error *error)                    \
+    {                                                                                              \
+        return set(io, command, &owner(access_of(io))->flag, value, error);                        \
+    }
+FLAG_HANDLER(backup_home, node_of, backed_up, true)
+FLAG_HANDLER(stop_old, node_of, old_up, false)
+FLAG_HANDLER(configure, node_of, configured, true)
+FLAG_HANDLER(restore, node_of, configured, false)
+FLAG_HANDLER(folders, node_of, folders, true)
+FLAG_HANDLER(no_folders, node_of, folders, false)
+FLAG_HANDLER(stop_new, node_of, new_up, false)
+FLAG_HANDLER(lock, database_of, locked, true)
+FLAG_HANDLER(unlock, database_of, locked, false)
+FLAG_HANDLER(backup_database, database_of, backed_up, true)
+FLAG_PROBE(old_up, node_of, old_up, true)
+FLAG_PROBE(new_up, node_of, new_up, true)
+FLAG_PROBE(cleared, database_of, staging, LAYOUT_EMPTY)
+
+static bool apply_old_up(AgentIo *io, const Command *command, Error *error)
+{
+    WorldAccess *access = access_of(io);
+
+    if (access->crossed)
+        world_violate(access->world, "an old server started behind the line", "");
+    if (any_new_up(access->world))
+        world_violate(access->world, "an old server started beside a new one", "");
+    for (size_t i = 0; i < access->world->database_count; i++) {
+        if (access->world->databases[i].locked)
+            world_violate(access->world, "an old server started while its account is locked", "");
+        if (access->world->databases[i].production != LAYOUT_OLD)
+            world_violate(access->world, "an old server started on a migrated database", "");
+    }
+    return set(io, command, &node_of(access)->old_up, true, error);
+}
+
+static bool apply_new_up(AgentIo *io, const Command *command, Error *error)
+{
+    WorldAccess *access = access_of(io);
+
+    if (!all_staging_new(access->world))
+        world_violate(access->world, "a new server started on a database of the old layout", "");
+    if (!node_of(access)->configured || !node_of(access)->folders)
+        world_violate(access->world, "a new server started without configuration or folders", "");
+    if (any_old_up(access->world))
+        world_violate(access->world, "a new server started while an old one runs", "");
+    return set(io, command, &node_of(access)->new_up, true, error);
+}
+
+static bool probe_migrated(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    return answer(*layout_of(access_of(io)) == LAYOUT_NEW, command, ret, error);
+}
+
+static bool apply_migrated(AgentIo *io, const Command *command, Error *error)
+{
+    WorldAccess *access = access_of(io);
+    WorldLayout *layout = layout_of(access);
+
+    if (!strike(io, command, error))
+        return false;
+    if (!access->staging_side && !access->crossed)
+        world_violate(access->world, "production migrated without the operator's word", "");
+    if (!access->staging_side && !all_backed_up(access->world))
+        world_violate(access->world, "production migrated without verified backups", "");
+    if (any_old_up(access->world))
+        world_violate(access->world, "a database migrated under a running server", "");
+    if (*layout != LAYOUT_OLD || ++database_of(access)->migrations > 1)
+        world_violate(access->world, "a script run twice, or on nothing", "");
+    *layout = LAYOUT_NEW;
+    return true;
+}
+
+static bool probe_copied(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    return answer(database_of(access_of(io))->staging != LAYOUT_EMPTY, command, ret, error);
+}
+
+static bool apply_copied(AgentIo *io, const Command *command, Error *error)
+{
+    WorldAccess *access = access_of(io);
+    WorldDatabase *database = database_of(access);
+
+    if (!strike(io, command, error))
+        return false;
+    if (any_old_up(access->world) || !database->locked)
+        world_violate(access->world, "a database copied while somebody may write", "");
+    if (database->staging != LAYOUT_EMPTY)
+        world_violate(access->world, "a copy into a database that is not empty", "");
+    database->staging = database->production;
+    return true;
+}
+
+static bool apply_cleared(AgentIo *io, const Command *command, Error *error)
+{
+    WorldAccess *access = access_of(io);
+
+    if (!strike(io, command, error))
+        return false;
+    if (any_new_up(access->world) || access->crossed)
+        world_violate(access->world, "staging cleared under the new servers", "");
+    database_of(access)->staging = LAYOUT_EMPTY;
+    database_of(access)->migrations = 0;
+    return true;
+}
+
+static const Handler handlers[] = {
+    [COMMAND_NONE] = { "nothing", probe_always, NULL },
+    [COMMAND_INSPECT_NODE] = { "seen", probe_always, NULL },
+    [COMMAND_INSPECT_DATABASE] = { "seen", probe_always, NULL },
+    [COMMAND_PREVIEW_CONFIGURATION] = { "seen", probe_always, NULL },
+    [COMMAND_CHECK_STAGING] = { "staging fits", probe_always, NULL },
+    [COMMAND_MEASURE_TRAFFIC] = { "traffic is low", probe_always, NULL },
+    [COMMAND_PROVE_QUIET] = { "quiet", probe_quiet, NULL },
+    [COMMAND_CHECKPOINT_DATABASE] = { "layout is new", probe_layout, NULL },
+    [COMMAND_PROVE_SWITCHED] = { "switched", probe_switched, NULL },
+    [COMMAND_BACKUP_HOME] = { "backed up", probe_backup_home, apply_backup_home },
+    [COMMAND_STOP_OLD_SERVER] = { "old stopped", probe_stop_old, apply_stop_old },
+    [COMMAND_START_OLD_SERVER] = { "old up", probe_old_up, apply_old_up },
+    [COMMAND_CONFIGURE_NODE] = { "configured", probe_configure, apply_configure },
+    [COMMAND_RESTORE_CONFIGURATION] = { "not configured", probe_restore, apply_restore },
+    [COMMAND_COPY_FOLDERS] = { "folders there", probe_folders, apply_folders },
+    [COMMAND_REMOVE_FOLDERS] = { "folders not there", probe_no_folders, apply_no_folders },
+    [COMMAND_START_NEW_SERVER] = { "new up", probe_new_up, apply_new_up },
+    [COMMAND_STOP_NEW_SERVER] = { "new stopped", probe_stop_new, apply_stop_new },
+    [COMMAND_TEST_READINESS] = { "ready", probe_switched, NULL },
+    [COMMAND_LOCK_ACCOUNTS] = { "locked", probe_lock, apply_lock },
+    [COMMAND_UNLOCK_ACCOUNTS] = { "unlocked", probe_unlock, apply_unlock },
+    [COMMAND_BACKUP_DATABASE] = { "backed up", probe_backup_database, apply_backup_database },
+    [COMMAND_MIGRATE_DATABASE] = { "migrated", probe_migrated, apply_migrated },
+    [COMMAND_COPY_DATABASE] = { "copied", probe_copied, apply_copied },
+    [COMMAND_CLEAR_STAGING] = { "cleared", probe_cleared, apply_cleared },
+};
+static_assert(
+    sizeof(handlers) / sizeof(handlers[0]) == COMMAND_KIND_COUNT, "every CommandKind has a row");
+
+const Handler *world_handler(CommandKind kind)
+{
+    return &handlers[kind];
+}
+
+void world_check_done(World *world)
+{
+    WorldLayout production = world->strategy == STRATEGY_DOCUMENTED ? LAYOUT_NEW : LAYOUT_OLD;
+
+    for (size_t i = 0; i < world->node_count; i++) {
+        const WorldNode *node = &world->nodes[i];
+
+        if (!node->new_up || node->old_up || !node->configured || !node->folders)
+            world_violate(world, "done, but a node is not upgraded", "");
+    }
+    for (size_t i = 0; i < world->database_count; i++) {
+        const WorldDatabase *database = &world->databases[i];
+
+        if (database->staging != LAYOUT_NEW || database->production != production ||
+            !database->locked || !database->backed_up)
+            world_violate(world, "done, but a database is not as it has to be", "");
+    }
+}
+
+void world_check_aborted(World *world)
+{
+    for (size_t i = 0; i < world->node_count; i++) {
+        const WorldNode *node = &world->nodes[i];
+
+        if (node->new_up || !node->old_up || node->configured || node->folders)
+            world_violate(world, "aborted, but a node is not as it was", "");
+    }
+    for (size_t i = 0; i < world->database_count; i++) {
+        const WorldDatabase *database = &world->databases[i];
+
+        if (database->staging != LAYOUT_EMPTY || database->production != LAYOUT_OLD ||
+            database->locked)
+            world_violate(world, "aborted, but a database is not as it was", "");
+    }
+}
