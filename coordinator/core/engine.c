@@ -57,10 +57,11 @@ static bool record(Engine *engine, Event *event, Error *error)
 
 static const char *script_of(const Engine *engine, const char *database)
 {
-    for (size_t i = 0; i < engine->inventory->database_count; i++)
-        if (strcmp(engine->inventory->databases[i].name, database) == 0)
-            return engine->scripts[i];
-    return NULL;
+    size_t i = 0;
+
+    while (strcmp(engine->inventory->databases[i].name, database) != 0)
+        i++; /* the plan was made from this inventory, so it is there */
+    return engine->scripts[i];
 }
 
 static const char *profile_digest(const Plan *plan, const char *target)
