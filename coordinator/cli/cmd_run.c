@@ -1,5 +1,5 @@
 #include <inttypes.h>
-#include <signal.h>
+#include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
@@ -112,6 +112,23 @@ static bool line_is_crossed_now(const Night *night)
     return !lead_replay(night->journal, night->run_id, &run, &ignored) || run_line_is_crossed(&run);
 }
 
+/* At a terminal the operator may type the word at once; anything else leaves the run held. */
+static bool operator_types_name(const char *cluster)
+{
+    char line[NAME_MAX_BYTES + 2] = "";
+
+    if (isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1)
+        return false;
+    (void)printf("POINT OF NO RETURN. Everything before it is done and verified.\n"
+                 "Type the cluster's name (%s) to go on, anything else to hold: ",
+        cluster);
+    (void)fflush(stdout);
+    if (!fgets(line, sizeof(line), stdin))
+        return false;
+    line[strcspn(line, "\n")] = '\0';
+    return strcmp(line, cluster) == 0;
+}
+
 static int lead(const CliCall *call, const Night *night, Event *request, Error *error)
 {
     const char *confirm = cli_option(call, "confirm");
@@ -132,9 +149,14 @@ static int lead(const CliCall *call, const Night *night, Event *request, Error *
             night->plan->cluster);
         return EXIT_USAGE;
     }
-    if (!lead_run(&settings, request, &result, error))
-        return error->kind == ERROR_PRECONDITION ? EXIT_HELD : EXIT_AUDIT;
-    return print_end(night, &result, !line_is_crossed_now(night));
+    for (;;) {
+        if (!lead_run(&settings, request, &result, error))
+            return error->kind == ERROR_PRECONDITION ? EXIT_HELD : EXIT_AUDIT;
+        if (result.end != LEAD_UNCONFIRMED || !operator_types_name(night->plan->cluster))
+            return print_end(night, &result, !line_is_crossed_now(night));
+        settings.confirm = night->plan->cluster;
+        request = NULL;
+    }
 }
 
 static bool all_agents_are_there(const Night *night)
