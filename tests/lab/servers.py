@@ -205,7 +205,9 @@ class MariaDbServer(Server):
              f"--log-error={self.directory}/error.log", f"--bind-address={self.address}",
              f"--port={self.port}", "--skip-name-resolve", "--skip-log-bin",
              "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0",
-             "--max-allowed-packet=64M", "--innodb-log-file-size=192M", *self.options], detach)
+             "--max-allowed-packet=64M", "--innodb-log-file-size=192M",
+             "--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
+             *self.options], detach)
         argv = ["mariadb", "--no-defaults", f"--socket={self.socket_path}", "--user=root"]
         if first:
             self._wait_until(child, lambda: run(argv + ["--execute=SELECT 1"]))
