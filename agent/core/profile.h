@@ -59,6 +59,20 @@ typedef struct ProfileInvariant {
 } ProfileInvariant;
 
 /*
+ * A query on production before anything is changed: a row that comes back is trouble, its first
+ * value says which. `sql` is run in the database's own layout.
+ */
+typedef struct ProfileCheck {
+    const char *id;      /* of the finding: "DB-ADMIN-USER" */
+    bool fails;          /* the upgrade may not start; else the operator is warned */
+    const char *meaning; /* what holds when there is no row */
+    const char *remedy;
+    const char *layout; /* NULL: any */
+    DatabaseType type;
+    const char *sql;
+} ProfileCheck;
+
+/*
  * What is done with one value or element of a configuration file of the new home, or what has to be
  * true of it. Names in profile.xml are those of setting_kind_name().
  */
@@ -134,6 +148,8 @@ struct Profile {
     size_t checkpoint_count;
     const ProfileInvariant *invariants;
     size_t invariant_count;
+    const ProfileCheck *checks;
+    size_t check_count;
     const ProfileSetting *settings;
     size_t setting_count;
     const ProfileFolder *folders;

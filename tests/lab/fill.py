@@ -273,6 +273,11 @@ class Filler:
                 rows.append((number, name, role, tenant, domains[tenant, store]))
             else:
                 rows.append((number, name if store == "PRIMARY" else f"ldap/{name}", role, tenant))
+        if not domains:  # a name that the user store has as well: one set of permissions for both
+            shared = self.new_id("UM_HYBRID_ROLE")
+            self.rows("UM_HYBRID_ROLE", "UM_ID, UM_ROLE_NAME, UM_TENANT_ID",
+                      [(shared, "developer", tenant)])
+            rows.append((self.new_id("UM_HYBRID_USER_ROLE"), "user4", shared, tenant))
         self.rows("UM_HYBRID_USER_ROLE", "UM_ID, UM_USER_NAME, UM_ROLE_ID, UM_TENANT_ID"
                   + (", UM_DOMAIN_ID" if domains else ""), rows)
 

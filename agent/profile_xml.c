@@ -1,0 +1,530 @@
+#include "agent/profile_xml.h"
+
+#include <assert.h>
+#include <ctype.h>
+
+#include "agent/xml_document.h"
+#include "common/os/digest.h"
+#include "common/os/file.h"
+
+#define SCRIPT_MAX (4 * 1024 * 1024) /* bytes */
+#define WORDS_MAX  20                /* layouts named in one row */
+
+extern const char profile_xsd[];
+
+typedef struct Loader {
+    const XmlDocument *document;
+    const char *directory;
+    Profile *profile;
+    Digest *digest;
+} Loader;
+
+/* Attributes of one element that are texts of one struct; a table ends with an empty row. */
+typedef struct Field {
+    const char *attribute;
+    size_t offset;
+} Field;
+
+static const Field profile_fields[] = {
+    { "name", offsetof(Profile, name) },
+    { "product", offsetof(Profile, product) },
+    { "version", offsetof(Profile, version) },
+    { "target-layout", offsetof(Profile, target_layout) },
+    { NULL },
+};
+static const Field server_fields[] = {
+    { "log-file", offsetof(Profile, log_file) },
+    { "started", offsetof(Profile, started_line) },
+    { "pid-file", offsetof(Profile, pid_file) },
+    { "start-script", offsetof(Profile, start_script) },
+    { "main-class", offsetof(Profile, main_class) },
+    { "home-property", offsetof(Profile, home_property) },
+    { NULL },
+};
+static const Field mark_fields[] = {
+    { "file", offsetof(ProfileMark, file) },
+    { "begins", offsetof(ProfileMark, begins) },
+    { NULL },
+};
+static const Field probe_fields[] = {
+    { "table", offsetof(ProfileProbe, table) },
+    { "column", offsetof(ProfileProbe, column) },
+    { NULL },
+};
+static const Field migration_fields[] = {
+    { "from", offsetof(ProfileMigration, from) },
+    { "file", offsetof(ProfileMigration, file) },
+    { NULL },
+};
+static const Field checkpoint_fields[] = {
+    { "id", offsetof(ProfileCheckpoint, id) },
+    { "expect", offsetof(ProfileCheckpoint, expect) },
+    { "holds", offsetof(ProfileCheckpoint, holds) },
+    { NULL },
+};
+static const Field setting_fields[] = {
+    { "file", offsetof(ProfileSetting, file) },
+    { "old-file", offsetof(ProfileSetting, old_file) },
+    { "xpath", offsetof(ProfileSetting, xpath) },
+    { "old-xpath", offsetof(ProfileSetting, old_xpath) },
+    { "anchor", offsetof(ProfileSetting, anchor) },
+    { "key", offsetof(ProfileSetting, key) },
+    { "name", offsetof(ProfileSetting, name) },
+    { "value", offsetof(ProfileSetting, value) },
+    { "holds", offsetof(ProfileSetting, holds) },
+    { "meaning", offsetof(ProfileSetting, meaning) },
+    { NULL },
+};
+
+static void load_fields(const Loader *loader, xmlNode *node, const Field *fields, void *into)
+{
+    for (const Field *field = fields; field->attribute; field++) {
+        const char *value = xml_attribute(loader->profile->arena, node, field->attribute);
+
+        memcpy((char *)into + field->offset, &value, sizeof(value));
+    }
+}
+
+/* An element that the schema makes sure of. */
+static xmlNode *only(xmlNode *parent, const char *name)
+{
+    xmlNode *node = xml_first(parent, name);
+
+    assert(node);
+    return node;
+}
+
+static bool is_yes(const Loader *loader, xmlNode *node, const char *attribute)
+{
+    const char *value = xml_attribute(loader->profile->arena, node, attribute);
+
+    return value && strcmp(value, "yes") == 0;
+}
+
+static DatabaseType type_of(const char *name)
+{
+    if (!name)
+        return PROFILE_ANY_TYPE;
+    return strcmp(name, "mysql") == 0 ? DATABASE_MYSQL : DATABASE_POSTGRESQL;
+}
+
+static void *rows_new(const Loader *loader, size_t count, size_t row_bytes)
+{
+    return arena_take(loader->profile->arena, count * row_bytes);
+}
+
+/* The text of a child element: blanks at its ends cut off, line breaks and indents as one blank. */
+static const char *words_of(const Loader *loader, xmlNode *node, const char *child)
+{
+    const char *text = xml_text(loader->profile->arena, only(node, child));
+    char *words = arena_take(loader->profile->arena, strlen(text) + 1);
+    size_t length = 0;
+
+    for (const char *c = text; *c; c++) {
+        bool blank = isspace((unsigned char)*c);
+
+        if (!blank)
+            words[length++] = *c;
+        else if (length > 0 && words[length - 1] != ' ')
+            words[length++] = ' ';
+    }
+    if (length > 0 && words[length - 1] == ' ')
+        words[length - 1] = '\0';
+    return words;
+}
+
+static const char *sql_of(const Loader *loader, xmlNode *node)
+{
+    const char *text = xml_text(loader->profile->arena, only(node, "sql"));
+    size_t length;
+    char *sql;
+
+    while (isspace((unsigned char)*text))
+        text++;
+    length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    sql = arena_take(loader->profile->arena, length + 1);
+    memcpy(sql, text, length);
+    return sql;
+}
+
+/* A list of words as texts in `ret`; without the attribute one NULL: any. */
+static bool words_in(const Loader *loader, xmlNode *node, const char *attribute,
+    const char *ret[WORDS_MAX], size_t *ret_count, Error *error)
+{
+    const char *value = xml_attribute(loader->profile->arena, node, attribute);
+    char *copy, *rest = NULL;
+    size_t count = 0;
+
+    ret[0] = NULL;
+    *ret_count = 1;
+    if (!value)
+        return true;
+    copy = arena_text(loader->profile->arena, value);
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        if (count == WORDS_MAX)
+            return xml_error(loader->document, node, error, "%s names more than %d things",
+                attribute, WORDS_MAX);
+        ret[count++] = word;
+    }
+    *ret_count = count;
+    return true;
+}
+
+static bool layout_is_known(const Profile *profile, const char *name)
+{
+    for (size_t i = 0; i < profile->layout_count; i++)
+        if (strcmp(profile->layouts[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Where a row is for: each pair of layout and type becomes a row of its own. */
+typedef struct Scope {
+    const char *layouts[WORDS_MAX], *types[WORDS_MAX];
+    size_t layout_count, type_count;
+} Scope;
+
+static bool scope_load(const Loader *loader, xmlNode *node, Scope *ret, Error *error)
+{
+    if (!words_in(loader, node, "layouts", ret->layouts, &ret->layout_count, error) ||
+        !words_in(loader, node, "types", ret->types, &ret->type_count, error))
+        return false;
+    for (size_t i = 0; i < ret->layout_count; i++)
+        if (ret->layouts[i] && !layout_is_known(loader->profile, ret->layouts[i]))
+            return xml_error(loader->document, node, error, "layouts names '%s', which is none",
+                ret->layouts[i]);
+    return true;
+}
+
+static void load_server(Loader *loader, xmlNode *node)
+{
+    Profile *profile = loader->profile;
+    size_t count = xml_count(node, "failed");
+    const char **lines = rows_new(loader, count, sizeof(*lines));
+    ProfileMark *marks;
+    unsigned long port = strtoul(xml_attribute(profile->arena, node, "https-port"), NULL, 10);
+
+    load_fields(loader, node, server_fields, profile);
+    profile->https_port = (unsigned)port; /* the schema has checked it */
+    for (xmlNode *line = xml_first(node, "failed"); line; line = xml_next(line))
+        lines[profile->failure_line_count++] = xml_text(profile->arena, line);
+    profile->failure_lines = lines;
+    count = xml_count(node, "mark");
+    marks = rows_new(loader, count, sizeof(*marks));
+    for (xmlNode *mark = xml_first(node, "mark"); mark; mark = xml_next(mark))
+        load_fields(loader, mark, mark_fields, &marks[profile->mark_count++]);
+    profile->marks = marks;
+}
+
+static void load_probes(Loader *loader, xmlNode *node, ProfileLayout *layout)
+{
+    size_t count = xml_count(node, "present") + xml_count(node, "absent");
+    ProfileProbe *probes = rows_new(loader, count, sizeof(*probes));
+    const char *const words[] = { "present", "absent" };
+
+    for (size_t i = 0; i < 2; i++)
+        for (xmlNode *one = xml_first(node, words[i]); one; one = xml_next(one)) {
+            ProfileProbe *probe = &probes[layout->probe_count++];
+
+            load_fields(loader, one, probe_fields, probe);
+            probe->present = i == 0;
+            probe->type = type_of(xml_attribute(loader->profile->arena, one, "type"));
+        }
+    layout->probes = probes;
+}
+
+static bool load_layouts(Loader *loader, xmlNode *database, Error *error)
+{
+    Profile *profile = loader->profile;
+    ProfileLayout *layouts = rows_new(loader, xml_count(database, "layout"), sizeof(*layouts));
+
+    profile->layouts = layouts;
+    for (xmlNode *node = xml_first(database, "layout"); node; node = xml_next(node)) {
+        const char *name = xml_attribute(profile->arena, node, "name");
+
+        if (layout_is_known(profile, name))
+            return xml_error(
+                loader->document, node, error, "a second layout has the name '%s'", name);
+        layouts[profile->layout_count].name = name;
+        load_probes(loader, node, &layouts[profile->layout_count++]);
+    }
+    if (!layout_is_known(profile, profile->target_layout))
+        return xml_error(loader->document, xml_document_root(loader->document), error,
+            "target-layout '%s' is no layout of this profile", profile->target_layout);
+    return true;
+}
+
+static void digest_add_file(Loader *loader, const char *name, const char *bytes, size_t length)
+{
+    AUTO_TEXT *size = memory_format("%zu", length);
+
+    digest_add(loader->digest, name, strlen(name) + 1);
+    digest_add(loader->digest, size, strlen(size) + 1);
+    digest_add(loader->digest, bytes, length);
+}
+
+static bool load_script(Loader *loader, xmlNode *node, ProfileMigration *migration, Error *error)
+{
+    AUTO_TEXT *path = memory_format("%s/%s", loader->directory, migration->file);
+    AUTO_TEXT *script = NULL;
+    size_t length = 0;
+
+    if (!file_read(path, SCRIPT_MAX, &script, &length, error))
+        return false;
+    if (strlen(script) != length)
+        return xml_error(loader->document, node, error, "%s holds a zero byte", path);
+    migration->script = arena_text(loader->profile->arena, script);
+    digest_of(script, length, migration->sha256);
+    digest_add_file(loader, migration->file, script, length);
+    return true;
+}
+
+static bool load_migrations(Loader *loader, xmlNode *database, Error *error)
+{
+    Profile *profile = loader->profile;
+    size_t count = xml_count(database, "migration");
+    ProfileMigration *rows = rows_new(loader, count, sizeof(*rows));
+
+    profile->migrations = rows;
+    for (xmlNode *node = xml_first(database, "migration"); node; node = xml_next(node)) {
+        ProfileMigration *row = &rows[profile->migration_count++];
+
+        load_fields(loader, node, migration_fields, row);
+        row->type = type_of(xml_attribute(profile->arena, node, "type"));
+        if (!layout_is_known(profile, row->from) || strcmp(row->from, profile->target_layout) == 0)
+            return xml_error(loader->document, node, error,
+                "from=\"%s\" is not a layout of this profile other than the target", row->from);
+        if (!load_script(loader, node, row, error))
+            return false;
+    }
+    return true;
+}
+
+static void load_changed_tables(Loader *loader, xmlNode *database)
+{
+    Profile *profile = loader->profile;
+    size_t count = xml_count(database, "changed-table");
+    const char **names = rows_new(loader, count, sizeof(*names));
+
+    for (xmlNode *node = xml_first(database, "changed-table"); node; node = xml_next(node))
+        names[profile->changed_table_count++] = xml_attribute(profile->arena, node, "name");
+    profile->changed_tables = names;
+}
+
+/* The most rows that `count` elements can become. */
+static size_t rows_at_most(size_t count)
+{
+    return count * WORDS_MAX * DATABASE_TYPE_COUNT;
+}
+
+static bool load_checks(Loader *loader, xmlNode *database, Error *error)
+{
+    Profile *profile = loader->profile;
+    size_t count = rows_at_most(xml_count(database, "check"));
+    ProfileCheck *rows = rows_new(loader, count, sizeof(*rows));
+
+    for (xmlNode *node = xml_first(database, "check"); node; node = xml_next(node)) {
+        const char *severity = xml_attribute(profile->arena, node, "severity");
+        ProfileCheck row = {
+            .id = xml_attribute(profile->arena, node, "id"),
+            .fails = strcmp(severity, "fail") == 0,
+            .meaning = words_of(loader, node, "meaning"),
+            .remedy = words_of(loader, node, "remedy"),
+            .sql = sql_of(loader, node),
+        };
+        Scope scope;
+
+        if (!scope_load(loader, node, &scope, error))
+            return false;
+        for (size_t i = 0; i < scope.layout_count * scope.type_count; i++) {
+            row.layout = scope.layouts[i / scope.type_count];
+            row.type = type_of(scope.types[i % scope.type_count]);
+            rows[profile->check_count++] = row;
+        }
+    }
+    profile->checks = rows;
+    return true;
+}
+
+static bool load_checkpoints(Loader *loader, xmlNode *database, Error *error)
+{
+    Profile *profile = loader->profile;
+    size_t count = rows_at_most(xml_count(database, "checkpoint"));
+    ProfileCheckpoint *rows = rows_new(loader, count, sizeof(*rows));
+
+    for (xmlNode *node = xml_first(database, "checkpoint"); node; node = xml_next(node)) {
+        ProfileCheckpoint row = { 0 };
+        Scope scope;
+
+        load_fields(loader, node, checkpoint_fields, &row);
+        row.meaning = words_of(loader, node, "meaning");
+        row.sql = sql_of(loader, node);
+        if (!scope_load(loader, node, &scope, error))
+            return false;
+        for (size_t i = 0; i < scope.type_count; i++) {
+            row.type = type_of(scope.types[i]);
+            rows[profile->checkpoint_count++] = row;
+        }
+    }
+    profile->checkpoints = rows;
+    return true;
+}
+
+static bool load_invariants(Loader *loader, xmlNode *database, Error *error)
+{
+    Profile *profile = loader->profile;
+    size_t count = rows_at_most(xml_count(database, "invariant"));
+    ProfileInvariant *rows = rows_new(loader, count, sizeof(*rows));
+
+    for (xmlNode *node = xml_first(database, "invariant"); node; node = xml_next(node)) {
+        ProfileInvariant row = {
+            .id = xml_attribute(profile->arena, node, "id"),
+            .meaning = words_of(loader, node, "meaning"),
+            .sql = sql_of(loader, node),
+        };
+        Scope scope;
+
+        if (!scope_load(loader, node, &scope, error))
+            return false;
+        for (size_t i = 0; i < scope.layout_count * scope.type_count; i++) {
+            row.layout = scope.layouts[i / scope.type_count];
+            row.type = type_of(scope.types[i % scope.type_count]);
+            rows[profile->invariant_count++] = row;
+        }
+    }
+    profile->invariants = rows;
+    return true;
+}
+
+static bool load_database(Loader *loader, xmlNode *database, Error *error)
+{
+    if (!load_layouts(loader, database, error) || !load_migrations(loader, database, error))
+        return false;
+    load_changed_tables(loader, database);
+    return load_checks(loader, database, error) && load_checkpoints(loader, database, error) &&
+           load_invariants(loader, database, error);
+}
+
+/* What a kind of setting cannot do without, beyond file and meaning. */
+typedef enum SettingNeed {
+    NEEDS_XPATH = 1,
+    NEEDS_NAME = 2,
+    NEEDS_VALUE = 4,
+    NEEDS_ANCHOR = 8,
+    NEEDS_KEY = 16,
+} SettingNeed;
+
+static const unsigned setting_needs[] = {
+    [SETTING_CARRY_TEXT] = NEEDS_XPATH,
+    [SETTING_CARRY_ATTRIBUTE] = NEEDS_XPATH | NEEDS_NAME,
+    [SETTING_CARRY_ELEMENTS] = NEEDS_XPATH | NEEDS_ANCHOR,
+    [SETTING_CARRY_PROPERTIES] = NEEDS_XPATH,
+    [SETTING_CARRY_DATASOURCES] = 0,
+    [SETTING_CARRY_FILE] = 0,
+    [SETTING_CARRY_DRIVERS] = 0,
+    [SETTING_SET_TEXT] = NEEDS_XPATH | NEEDS_VALUE,
+    [SETTING_REWRITE_URL] = NEEDS_XPATH,
+    [SETTING_REFERENCE] = NEEDS_XPATH | NEEDS_VALUE | NEEDS_ANCHOR | NEEDS_KEY,
+    [SETTING_LOCAL_DATASOURCE] = NEEDS_XPATH | NEEDS_VALUE | NEEDS_ANCHOR | NEEDS_KEY,
+};
+static_assert(sizeof(setting_needs) / sizeof(setting_needs[0]) == SETTING_KIND_COUNT,
+    "every ProfileSettingKind has its needs");
+
+static bool setting_is_whole(
+    const Loader *loader, xmlNode *node, const ProfileSetting *setting, Error *error)
+{
+    const struct {
+        unsigned need;
+        const char *value, *name;
+    } parts[] = {
+        { NEEDS_XPATH, setting->xpath, "xpath" },
+        { NEEDS_NAME, setting->name, "name" },
+        { NEEDS_VALUE, setting->value, "value" },
+        { NEEDS_ANCHOR, setting->anchor, "anchor" },
+        { NEEDS_KEY, setting->key, "key" },
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if ((setting_needs[setting->kind] & parts[i].need) && !parts[i].value)
+            return xml_error(loader->document, node, error, "a setting of kind '%s' has no %s",
+                setting_kind_name(setting->kind), parts[i].name);
+    return true;
+}
+
+static bool load_settings(Loader *loader, xmlNode *configuration, Error *error)
+{
+    Profile *profile = loader->profile;
+    size_t count = xml_count(configuration, "setting");
+    ProfileSetting *rows = rows_new(loader, count, sizeof(*rows));
+
+    for (xmlNode *node = xml_first(configuration, "setting"); node; node = xml_next(node)) {
+        ProfileSetting *row = &rows[profile->setting_count++];
+        const char *kind = xml_attribute(profile->arena, node, "kind");
+
+        load_fields(loader, node, setting_fields, row);
+        row->required = is_yes(loader, node, "required");
+        row->kind = setting_kind_from_name(kind);
+        if (row->kind == SETTING_KIND_COUNT)
+            return xml_error(
+                loader->document, node, error, "kind=\"%s\" is no kind of setting", kind);
+        if (!setting_is_whole(loader, node, row, error))
+            return false;
+    }
+    profile->settings = rows;
+    return true;
+}
+
+static void load_folders(Loader *loader, xmlNode *folders)
+{
+    Profile *profile = loader->profile;
+    ProfileFolder *rows = rows_new(loader, xml_count(folders, "folder"), sizeof(*rows));
+
+    for (xmlNode *node = xml_first(folders, "folder"); node; node = xml_next(node)) {
+        ProfileFolder *row = &rows[profile->folder_count++];
+        const char **keep = rows_new(loader, xml_count(node, "keep"), sizeof(*keep));
+
+        row->path = xml_attribute(profile->arena, node, "path");
+        row->tenants_only = is_yes(loader, node, "tenants-only");
+        for (xmlNode *one = xml_first(node, "keep"); one; one = xml_next(one))
+            keep[row->keep_count++] = xml_attribute(profile->arena, one, "path");
+        row->keep = keep;
+    }
+    profile->folders = rows;
+}
+
+static bool load(Loader *loader, Error *error)
+{
+    xmlNode *root = xml_document_root(loader->document);
+    size_t length = 0;
+    const char *bytes = xml_document_bytes(loader->document, &length);
+
+    digest_add_file(loader, "profile.xml", bytes, length);
+    load_fields(loader, root, profile_fields, loader->profile);
+    load_server(loader, only(root, "server"));
+    if (!load_database(loader, only(root, "database"), error) ||
+        !load_settings(loader, only(root, "configuration"), error))
+        return false;
+    load_folders(loader, only(root, "folders"));
+    digest_end_hex(loader->digest, loader->profile->sha256);
+    return true;
+}
+
+bool profile_load(const char *directory, Profile **ret, Error *error)
+{
+    AUTO(Profile) *profile = memory_new(sizeof(*profile));
+    AUTO(XmlDocument) *document = NULL;
+    AUTO(Digest) *digest = digest_new();
+    AUTO_TEXT *path = memory_format("%s/profile.xml", directory);
+    Loader loader;
+
+    profile->arena = arena_new();
+    if (!xml_document_load(path, profile_xsd, &document, error))
+        return false;
+    loader = (Loader){ document, directory, profile, digest };
+    if (!load(&loader, error))
+        return false;
+    *ret = TAKE(profile);
+    return true;
+}
