@@ -4,7 +4,10 @@
  * Plan <-> file. The same plan gives the same bytes. A file whose content was changed by hand is
  * refused: its own digest stands in it (attribute sha256 of the root, over the file with that
  * attribute empty).
- * Errors: ERROR_INVALID not a plan, ERROR_OUTDATED digest differs, ERROR_IO.
+ * Files of more than 64 MiB are refused. A value that XML cannot hold (control characters, bytes
+ * that are not UTF-8) is written in hex, so every fact comes back as it was.
+ * Errors: ERROR_INVALID not a plan, ERROR_OUTDATED digest differs, ERROR_CORRUPT steps that wait
+ * for each other; each names `path`.
  */
 
 #include "coordinator/core/plan.h"
