@@ -113,7 +113,8 @@ static void assert_found(const char *folder, const char *beginning)
     uint64_t rows = 99;
     Error error = { 0 };
 
-    assert_false(verify(folder, &rows, &error));
+    if (verify(folder, &rows, &error))
+        fail_msg("not found: %s", beginning);
     assert_int_equal(rows, 99);
     assert_int_equal(error.kind, ERROR_CORRUPT);
     if (strncmp(error.text, beginning, strlen(beginning)) != 0)
@@ -498,7 +499,8 @@ static const struct {
     /* a byte moves from one field to the next */
     { "UPDATE record SET error = 'timeou', text = 't' || text WHERE serial = 3", CHANGED(3) },
     { "UPDATE record SET event = 9 WHERE serial = 6", CHANGED(6) },
-    { "UPDATE record SET hash = replace(hash, 'a', 'b') WHERE serial = 3", CHANGED(3) },
+    { "UPDATE record SET hash = iif(hash LIKE 'a%', 'b', 'a') || substr(hash, 2) WHERE serial = 3",
+        CHANGED(3) },
     { "UPDATE record SET signature = zeroblob(64) WHERE serial = 3",
         "row 3 of the journal is not signed by this key" },
     { "UPDATE record SET signature = x'00' WHERE serial = 3",
