@@ -95,7 +95,7 @@ char *lab_value(Database *database, const char *format, ...)
     return value ? value : memory_text("NULL");
 }
 
-static void run_client(const char *const *argv, const char *input)
+static void run_program(const char *const *argv, const char *input, const char *output)
 {
     extern char **environ;
     posix_spawn_file_actions_t actions;
@@ -104,7 +104,9 @@ static void run_client(const char *const *argv, const char *input)
 
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
     assert_int_equal(posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0), 0);
-    assert_int_equal(posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0), 0);
+    assert_int_equal(
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+        0);
     assert_int_equal(
         posix_spawnp(&pid, argv[0], &actions, NULL, (char **)(uintptr_t)argv, environ), 0);
     assert_int_equal(posix_spawn_file_actions_destroy(&actions), 0);
@@ -122,15 +124,35 @@ void lab_run_file(const AgentDatabase *config, DatabaseSide side, const char *pa
         const char *argv[] = { "mariadb", options, "--default-character-set=utf8mb4",
             "--max-allowed-packet=1G", login->database, NULL };
 
-        run_client(argv, path);
+        run_program(argv, path, "/dev/null");
     } else {
         AUTO_TEXT *to = memory_format("service=%s dbname=%s", login->service, login->database);
         const char *argv[] = { "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", to,
             NULL };
 
         assert_int_equal(setenv("PGSERVICEFILE", login->service_file, 1), 0);
-        run_client(argv, path);
+        run_program(argv, path, "/dev/null");
     }
+}
+
+void lab_make_layout(
+    const AgentDatabase *config, DatabaseSide side, const char *layout, unsigned megabytes)
+{
+    AUTO_TEXT *layouts = lab_source("tests/lab/layouts.py");
+    AUTO_TEXT *fill = lab_source("tests/lab/fill.py");
+    AUTO_TEXT *sql = lab_file("layout.sql");
+    AUTO_TEXT *size = memory_format("--megabytes=%u", megabytes);
+    const char *type = database_type_name(config->type);
+    const char *make[] = { "python3", layouts, layout, type, NULL };
+    const char *rows[] = { "python3", fill, layout, type, size, NULL };
+
+    lab_create(config, side);
+    run_program(make, "/dev/null", sql);
+    lab_run_file(config, side, sql);
+    if (megabytes == 0)
+        return;
+    run_program(rows, "/dev/null", sql);
+    lab_run_file(config, side, sql);
 }
 
 char *lab_source(const char *relative)

@@ -24,6 +24,9 @@ char *lab_value(Database *database, const char *format, ...)
 /* Runs an SQL file with the server's own client. */
 void lab_run_file(const AgentDatabase *config, DatabaseSide side, const char *path)
     __attribute__((nonnull));
+/* Makes the database anew with that layout ("4.0") and, above 0, so many megabytes of rows. */
+void lab_make_layout(const AgentDatabase *config, DatabaseSide side, const char *layout,
+    unsigned megabytes) __attribute__((nonnull));
 /* An absolute path of the source tree; a path in the test's own folder. The caller frees. */
 char *lab_source(const char *relative) __attribute__((nonnull, returns_nonnull));
 char *lab_file(const char *name) __attribute__((nonnull, returns_nonnull));

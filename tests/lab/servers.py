@@ -55,11 +55,12 @@ def write_private(path, text):
     return str(path)
 
 
-def run(argv, stdin=None, user=None):
+def run(argv, stdin=None, user=None, temporary="/tmp"):
     """Runs a program to its end; its output, or ServerError with what it said."""
     change = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     done = subprocess.run(argv, input=stdin, capture_output=True, cwd="/", check=False,
-                          env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, **change)
+                          env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+                               "TMPDIR": str(temporary)}, **change)
     if done.returncode != 0:
         raise ServerError(f"{argv[0]} ended with {done.returncode}: "
                           f"{(done.stderr or done.stdout).decode(errors='replace')[-2000:]}")
@@ -194,7 +195,7 @@ class MariaDbServer(Server):
         if not (self.directory / "data" / "mysql").exists():
             run(["mariadb-install-db", "--no-defaults", f"--datadir={self.directory}/data",
                  "--auth-root-authentication-method=normal", "--skip-test-db"],
-                user=self._as_user())
+                user=self._as_user(), temporary=self.directory)
 
     def start(self, detach=False):
         self.prepare()
@@ -202,7 +203,7 @@ class MariaDbServer(Server):
         child = self._spawn(
             ["mariadbd", "--no-defaults", f"--datadir={self.directory}/data",
              f"--socket={self.socket_path}", f"--pid-file={self.directory}/pid",
-             f"--log-error={self.directory}/error.log", f"--bind-address={self.address}",
+             f"--tmpdir={self.directory}", f"--log-error={self.directory}/error.log", f"--bind-address={self.address}",
              f"--port={self.port}", "--skip-name-resolve", "--skip-log-bin",
              "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0",
              "--max-allowed-packet=64M", "--innodb-log-file-size=192M",

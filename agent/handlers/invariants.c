@@ -1,0 +1,128 @@
+#include "agent/handlers/invariants.h"
+
+#include "agent/handlers/layout.h"
+#include "common/base/memory.h"
+#include "common/os/digest.h"
+
+typedef struct Rows {
+    Digest *digest;
+    uint64_t count;
+} Rows;
+
+static bool add_row(void *self, const DatabaseRow *row, Error *error)
+{
+    Rows *rows = self;
+
+    (void)error;
+    for (unsigned i = 0; i < row->count; i++) {
+        AUTO_TEXT *head =
+            row->values[i] ? memory_format("%lu:", row->lengths[i]) : memory_text("null:");
+
+        digest_add(rows->digest, head, strlen(head));
+        if (row->values[i])
+            digest_add(rows->digest, row->values[i], row->lengths[i]);
+    }
+    digest_add(rows->digest, "\n", 1);
+    rows->count++;
+    return true;
+}
+
+/* "<digest> <rows>"; the caller frees. */
+static bool run_invariant(
+    Database *database, const ProfileInvariant *invariant, char **ret, Error *error)
+{
+    AUTO(Digest) *digest = digest_new();
+    Rows rows = { .digest = digest };
+    char hex[SHA256_HEX_BYTES];
+
+    if (!database_query(database, invariant->sql, add_row, &rows, error))
+        return error_prefix(error, "invariant %s: ", invariant->id);
+    digest_end_hex(digest, hex);
+    *ret = memory_format("%s %llu", hex, (unsigned long long)rows.count);
+    return true;
+}
+
+static bool is_for(const ProfileInvariant *invariant, const char *layout, const Database *database)
+{
+    return strcmp(invariant->layout, layout) == 0 &&
+           (invariant->type == PROFILE_ANY_TYPE || invariant->type == database_type(database));
+}
+
+static char *key_of(const char *name, const ProfileInvariant *invariant)
+{
+    return memory_format("invariant/%s/%s", name, invariant->id);
+}
+
+static bool record_one(AgentIo *io, Database *database, const char *name,
+    const ProfileInvariant *invariant, Error *error)
+{
+    AUTO_TEXT *value = NULL;
+    AUTO_TEXT *key = key_of(name, invariant);
+
+    return run_invariant(database, invariant, &value, error) &&
+           io->remember(io->self, key, value, error);
+}
+
+bool invariants_record(AgentIo *io, Database *database, const char *name, Error *error)
+{
+    Layout layout;
+    AUTO_TEXT *prefix = memory_format("invariant/%s/", name);
+
+    if (!layout_find(database, io->profile, &layout, error))
+        return false;
+    if (!layout_is_known(&layout))
+        return error_set(error, ERROR_PRECONDITION, "the layout of %s is no known one (%s): %s",
+            name, layout.name, layout.why);
+    if (!io->forget(io->self, prefix, error))
+        return false;
+    for (size_t i = 0; i < io->profile->invariant_count; i++) {
+        const ProfileInvariant *invariant = &io->profile->invariants[i];
+
+        if (is_for(invariant, layout.name, database) &&
+            !record_one(io, database, name, invariant, error))
+            return false;
+    }
+    return true;
+}
+
+static bool compare_one(AgentIo *io, Database *database, const char *name,
+    const ProfileInvariant *invariant, Error *error)
+{
+    AUTO_TEXT *before = NULL;
+    AUTO_TEXT *after = NULL;
+    AUTO_TEXT *key = key_of(name, invariant);
+    AUTO_TEXT *fact = memory_format("invariant:%s", invariant->id);
+    const char *rows;
+
+    if (!io->recall(io->self, key, &before, error) ||
+        !run_invariant(database, invariant, &after, error))
+        return false;
+    rows = strchr(after, ' ') + 1;
+    if (!before) {
+        facts_format(io->evidence, fact, "recorded now: %s rows: %s", rows, invariant->meaning);
+        return io->remember(io->self, key, after, error);
+    }
+    if (strcmp(before, after) != 0) {
+        const char *rows_before = strchr(before, ' ');
+
+        facts_format(io->evidence, fact, "differs: %s", invariant->meaning);
+        return error_set(error, ERROR_MISMATCH,
+            "invariant %s (%s): before the migration%s rows, digest %.12s…; now %s rows, digest "
+            "%.12s…",
+            invariant->id, invariant->meaning, rows_before ? rows_before : "", before, rows, after);
+    }
+    facts_format(io->evidence, fact, "same: %s rows: %s", rows, invariant->meaning);
+    return true;
+}
+
+bool invariants_compare(AgentIo *io, Database *database, const char *name, Error *error)
+{
+    for (size_t i = 0; i < io->profile->invariant_count; i++) {
+        const ProfileInvariant *invariant = &io->profile->invariants[i];
+
+        if (is_for(invariant, io->profile->target_layout, database) &&
+            !compare_one(io, database, name, invariant, error))
+            return false;
+    }
+    return true;
+}
