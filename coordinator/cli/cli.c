@@ -261,19 +261,6 @@ static const CliCommand *find_command(int argc, char *argv[], int *ret_words)
     return NULL;
 }
 
-/* --state DIR may stand before the command as well: it is moved behind it. */
-static void move_state_behind(int argc, char *argv[])
-{
-    char *option = argv[1];
-    char *value = argv[2];
-
-    if (argc < 4 || strcmp(option, "--state") != 0)
-        return;
-    memmove(&argv[1], &argv[3], (size_t)(argc - 3) * sizeof(argv[0]));
-    argv[argc - 2] = option;
-    argv[argc - 1] = value;
-}
-
 static int run_command(CliCall *call, int argc, char *argv[])
 {
     Error error = { 0 };
@@ -294,12 +281,22 @@ static int run_command(CliCall *call, int argc, char *argv[])
     return code;
 }
 
+/* --state DIR may stand before the command as well; says how many words it took. */
+static int take_leading_state(CliCall *call, int argc, char *argv[])
+{
+    if (argc < 4 || strcmp(argv[1], "--state") != 0)
+        return 0;
+    call->given[call->given_count++] = (Given){ &common_options[0], argv[2] };
+    return 2;
+}
+
 int cli_main(int argc, char *argv[])
 {
     CliCall call = { 0 };
-    int words = 0;
+    int words = take_leading_state(&call, argc, argv);
 
-    move_state_behind(argc, argv);
+    argc -= words;
+    argv += words;
     if (argc < 2) {
         (void)fprintf(stderr, "dss-coordinator: what shall be done?\n"
                               "All commands: dss-coordinator --help\n");
