@@ -13,7 +13,7 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 
-#define PROGRAM        "dss-agent " PROGRAM_VERSION
+#define PROGRAM        "dss-agent " DSS_VERSION
 #define DEFAULT_CONFIG "/etc/dss-agent/agent.xml"
 
 typedef enum ExitCode {
@@ -78,7 +78,8 @@ static ExitCode run_check_config(const char *config_file)
     wrong = check_config(config, profile, stdout);
     if (wrong == 0)
         return EXIT_GOOD;
-    (void)error_set(&error, ERROR_INVALID, "%s: %u of what it names is wrong", config_file, wrong);
+    (void)error_set(&error, ERROR_INVALID, "%s: %u of the things it names are not in order",
+        config_file, wrong);
     return complain(&error);
 }
 

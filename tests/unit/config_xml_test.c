@@ -234,6 +234,22 @@ static void a_file_that_is_not_there_is_an_io_error(void **state)
     assert_int_equal(folder.kind, ERROR_INVALID);
 }
 
+static void the_examples_are_good(void **state)
+{
+    static const char *const examples[] = { "agent-node.xml", "agent-database.xml" };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        AUTO(AgentConfig) *config = NULL;
+        AUTO_TEXT *path = memory_format("%s/%s", EXAMPLES_FOLDER, examples[i]);
+        Error error = { 0 };
+
+        if (!agent_config_load(path, &config, &error))
+            fail_msg("%s", error.text);
+        assert_int_equal(config->node_count + config->database_count, 1 + i);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_place, remove_place)
 
 int main(void)
@@ -251,6 +267,7 @@ int main(void)
         TEST(a_login_of_the_other_type_is_refused),
         TEST(an_address_has_to_be_numeric),
         TEST(a_file_that_is_not_there_is_an_io_error),
+        TEST(the_examples_are_good),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
