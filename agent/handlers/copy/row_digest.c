@@ -1,0 +1,75 @@
+#include "agent/handlers/copy/row_digest.h"
+
+#include <endian.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "common/base/memory.h"
+
+struct RowHasher {
+    XXH3_state_t *state;
+    uint64_t bytes;
+};
+
+RowHasher *row_hasher_new(void)
+{
+    RowHasher *hasher = memory_new(sizeof(*hasher));
+
+    hasher->state = XXH3_createState();
+    if (!hasher->state)
+        abort();                             /* out of memory */
+    (void)XXH3_128bits_reset(hasher->state); /* fails for NULL only */
+    return hasher;
+}
+
+void row_hasher_free(RowHasher *hasher)
+{
+    if (!hasher)
+        return;
+    (void)XXH3_freeState(hasher->state); /* always XXH_OK */
+    free(hasher);
+}
+
+void row_hasher_value(RowHasher *hasher, const void *bytes, size_t length)
+{
+    uint64_t head = htole64(bytes ? (uint64_t)length : UINT64_MAX);
+
+    /* fails for a NULL state only */
+    (void)XXH3_128bits_update(hasher->state, &head, sizeof(head));
+    if (bytes && length > 0)
+        (void)XXH3_128bits_update(hasher->state, bytes, length);
+    hasher->bytes += bytes ? length : 0;
+}
+
+void row_hasher_end_with(RowHasher *hasher, RowDigest *digest, uint64_t ret[2])
+{
+    XXH128_hash_t hash = XXH3_128bits_digest(hasher->state);
+
+    ret[0] = hash.low64;
+    ret[1] = hash.high64;
+    digest->rows++;
+    digest->bytes += hasher->bytes;
+    digest->low += hash.low64;
+    digest->high += hash.high64 + (digest->low < hash.low64);
+    hasher->bytes = 0;
+    (void)XXH3_128bits_reset(hasher->state); /* fails for NULL only */
+}
+
+void row_hasher_end(RowHasher *hasher, RowDigest *digest)
+{
+    uint64_t one[2];
+
+    row_hasher_end_with(hasher, digest, one);
+}
+
+bool row_digest_equal(const RowDigest *a, const RowDigest *b)
+{
+    return a->rows == b->rows && a->low == b->low && a->high == b->high;
+}
+
+void row_digest_hex(const RowDigest *digest, char ret[ROW_DIGEST_HEX_BYTES])
+{
+    (void)snprintf(ret, ROW_DIGEST_HEX_BYTES, "%016llx%016llx", (unsigned long long)digest->high,
+        (unsigned long long)digest->low); /* fits: 32 digits and the end */
+}
