@@ -30,4 +30,4 @@ extern const Handler handler_unlock_accounts;       /* accounts.c */
 extern const Handler handler_backup_database;       /* database_backup.c */
 extern const Handler handler_migrate_database;      /* migration.c */
 extern const Handler handler_copy_database;         /* copy/copy.c */
-extern const Handler handler_clear_staging;         /* staging.c */
+extern const Handler handler_clear_staging;         /* staging_clear.c */

@@ -14,10 +14,9 @@
 
 static bool begin_reading(Database *database, Error *error)
 {
-    return database_run(database,
-               "SET SESSION character_set_results = NULL, SESSION TRANSACTION ISOLATION LEVEL "
-               "REPEATABLE READ",
-               NULL, error) &&
+    return database_run(database, "SET SESSION character_set_results = NULL", NULL, error) &&
+           database_run(
+               database, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", NULL, error) &&
            database_run(database, "START TRANSACTION WITH CONSISTENT SNAPSHOT", NULL, error);
 }
 
