@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "tests/carbon/conduct.h"
 #include "tests/carbon/login.h"
@@ -27,7 +28,7 @@ typedef struct Server {
     Logins logins;
     pthread_mutex_t lock;
     time_t started;
-    volatile sig_atomic_t wanted_exit; /* SERVER_RUNS, or the exit code that was asked for */
+    atomic_int wanted_exit; /* SERVER_RUNS, or the exit code that was asked for */
 } Server;
 
 #define SERVER_RUNS         (-1)

@@ -41,6 +41,7 @@ class Carbon:
         self.network, self.host = network, host
         self.home, self.java_home = pathlib.Path(home), pathlib.Path(java_home)
         self.log_start = 0
+        self.environment = {}  # more of it, for the start script
 
     @property
     def log(self):
@@ -53,7 +54,8 @@ class Carbon:
         return self.log.read_bytes()[self.log_start:].decode(errors="replace")
 
     def script(self, command):
-        environment = {"PATH": os.environ["PATH"], "JAVA_HOME": str(self.java_home)}
+        environment = {"PATH": os.environ["PATH"], "JAVA_HOME": str(self.java_home),
+                       **self.environment}
         return self.network.run(self.host, [str(self.home / "bin/wso2server.sh"), command],
                                 env=environment, capture_output=True, text=True)
 
@@ -96,9 +98,13 @@ class Carbon:
 
     # admin services
 
-    def soap(self, service, operation, parameters=(), user="admin", password="admin"):
-        """Texts of the answer by local name, as a list of pairs; CarbonError with the fault."""
-        inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in parameters)
+    def soap(self, service, operation, parameters=(), user="admin", password="admin", raw=False):
+        """Texts of the answer by local name, as a list of pairs; CarbonError with the fault.
+
+        `raw`: values are XML.
+        """
+        inner = "".join(f"<{name}>{value if raw else escape(value)}</{name}>"
+                        for name, value in parameters)
         body = (f'<e:Envelope xmlns:e="{ENVELOPE}"><e:Body><o:{operation} xmlns:o="{AXIS2}">'
                 f"{inner}</o:{operation}></e:Body></e:Envelope>")
         login = base64.b64encode(f"{user}:{password}".encode()).decode()

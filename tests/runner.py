@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Builds and runs the tests; the last line is "N passed, N failed".
+
+    tests/run                 everything
+    tests/run LEVEL           unit, sim, component, e2e or lint
+    tests/run LEVEL --quick   without the sanitizer builds
+    tests/run e2e -- ARGS     ARGS go to pytest
+"""
+import argparse
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+LEVELS = ("unit", "sim", "component")
+SANITIZERS = ("asan", "tsan")
+C_FILES = ("common", "coordinator", "agent", "tests")
+ENVIRONMENT = {
+    "asan": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+             "UBSAN_OPTIONS": "print_stacktrace=1"},
+    "tsan": {"TSAN_OPTIONS": f"suppressions={TOP}/tests/tsan.supp:second_deadlock_stack=1"},
+}
+CMOCKA = re.compile(r"^\[\s+(PASSED|FAILED)\s+\] (\d+) test\(s\)", re.M)
+PYTEST = re.compile(r"^=*\s*(?:(\d+) failed)?(?:, )?(?:(\d+) passed)?[^\n]* in [\d.]+s", re.M)
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def add(self, passed, failed):
+        self.passed += passed
+        self.failed += failed
+
+    def one(self, fine, name, output=""):
+        self.add(int(fine), int(not fine))
+        if not fine:
+            print(f"FAILED {name}\n{output}", flush=True)
+
+
+def run(argv, **options):
+    return subprocess.run(argv, cwd=TOP, check=False, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **options)
+
+
+def build(preset, count):
+    """Says whether there is something to test."""
+    began = time.monotonic()
+    done = run(["cmake", "--preset", preset])
+    if done.returncode == 0:
+        done = run(["cmake", "--build", f"build/{preset}"])
+    if done.returncode != 0:
+        count.one(False, f"build {preset}", done.stdout[-8000:])
+        return False
+    print(f"-- built {preset} in {time.monotonic() - began:.0f} s", flush=True)
+    return True
+
+
+def inner_tests(output):
+    """(passed, failed) of the cmocka or pytest tests in a program's output; (0, 0): none."""
+    passed = failed = 0
+    for word, number in CMOCKA.findall(output):
+        if word == "PASSED":
+            passed += int(number)
+        else:
+            failed += int(number)
+    for bad, good in PYTEST.findall(output):
+        passed += int(good or 0)
+        failed += int(bad or 0)
+    return passed, failed
+
+
+def count_ctest(report, count, preset):
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        status = case.get("status")
+        if status in ("disabled", "notrun"):
+            count.one(False, f"{preset}: {case.get('name')}: was not run")
+            continue
+        output = case.findtext("system-out") or ""
+        passed, failed = inner_tests(output)
+        if status == "fail":
+            failed = max(failed, 1)  # it crashed, leaked or was too slow
+            print(f"FAILED {preset}: {case.get('name')}\n{output[-6000:]}", flush=True)
+        elif passed == 0:
+            passed = 1
+        count.add(passed, failed)
+
+
+def without_randomised_addresses():
+    """TSan of gcc 12 cannot live with the address layout of newer kernels."""
+    prefix = ["setarch", platform.machine(), "--addr-no-randomize"]
+    return prefix if run([*prefix, "true"]).returncode == 0 else []
+
+
+def ctest(preset, levels, count):
+    """One run of all programs with one of these labels."""
+    began = time.monotonic()
+    report = TOP / "build" / preset / "tests.xml"
+    report.unlink(missing_ok=True)
+    prefix = without_randomised_addresses() if preset == "tsan" else []
+    labels = "|".join(f"^{level}$" for level in levels)
+    done = run([*prefix, "ctest", "--test-dir", f"build/{preset}", "-j2", "-L", labels,
+                "--output-junit", str(report), "--test-output-size-passed", "10000000",
+                "--test-output-size-failed", "10000000"],
+               env={**os.environ, **ENVIRONMENT.get(preset, {})})
+    if not report.exists():
+        count.one(False, f"ctest {preset}", done.stdout[-4000:])
+        return
+    count_ctest(report, count, preset)
+    print(f"-- {preset}: {', '.join(levels)} in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def end_to_end(arguments, count):
+    report = TOP / "build/debug/e2e.xml"
+    report.unlink(missing_ok=True)
+    # seen as it goes: these take minutes
+    subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={report}",
+                    "-p", "no:cacheprovider", "tests/e2e", *arguments], cwd=TOP, check=False,
+                   env={**os.environ, "DSS_BUILD": str(TOP / "build/debug"),
+                        "PYTHONDONTWRITEBYTECODE": "1"})
+    if not report.exists():
+        count.one(False, "pytest: no report")
+        return
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        failed = int(suite.get("failures")) + int(suite.get("errors"))
+        skipped = int(suite.get("skipped"))
+        count.add(max(0, int(suite.get("tests")) - failed - skipped), failed)
+
+
+def tracked(*patterns):
+    listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns])
+    return [line for line in listed.stdout.splitlines() if (TOP / line).exists()]
+
+
+def lint(count):
+    sources = tracked(*[f"{top}/*.[ch]" for top in C_FILES])
+    done = run(["clang-format", "--dry-run", "-Werror", *sources])
+    count.one(done.returncode == 0, "lint: clang-format", done.stdout[-4000:])
+    for script in sorted((TOP / "tests/lint").glob("*.py")):
+        done = run(["/usr/bin/python3", str(script), str(TOP)])
+        count.one(done.returncode == 0, f"lint: {script.name}", done.stdout[-4000:])
+    for file in tracked("*.py"):
+        try:
+            compile((TOP / file).read_text(), file, "exec")
+            count.one(True, file)
+        except SyntaxError as failure:
+            count.one(False, f"lint: {file}", str(failure))
+    for file in tracked("*.sh", "deploy/*", "tests/run", ".ci/run"):
+        if (TOP / file).read_bytes().startswith(b"#!/bin/sh"):
+            done = run(["sh", "-n", file])
+            count.one(done.returncode == 0, f"lint: {file}", done.stdout)
+    for file in tracked("*.xml", "*.xsd"):
+        done = run(["xmllint", "--noout", "--nonet", file])
+        count.one(done.returncode == 0, f"lint: {file}", done.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/run", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("level", nargs="?", choices=(*LEVELS, "e2e", "lint", "all"),
+                        default="all")
+    parser.add_argument("--quick", action="store_true", help="without the sanitizer builds")
+    parser.add_argument("arguments", nargs="*", help="for pytest, after --")
+    options = parser.parse_args()
+    count = Count()
+    levels = LEVELS if options.level == "all" else tuple(
+        level for level in LEVELS if level == options.level)
+    if options.level in ("lint", "all"):
+        lint(count)
+    if options.level != "lint" and build("debug", count):
+        if levels:
+            ctest("debug", levels, count)
+        if options.level in ("e2e", "all"):
+            end_to_end(options.arguments, count)
+    for preset in SANITIZERS if levels and not options.quick else ():
+        if build(preset, count):
+            ctest(preset, levels, count)
+    print(f"{count.passed} passed, {count.failed} failed", flush=True)
+    return 1 if count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
