@@ -17,6 +17,9 @@ static_assert(sizeof(side_names) / sizeof(side_names[0]) == HOME_SIDE_COUNT, "si
 /* In the order in which Carbon looks for them. */
 static const char *const password_files[] = { "password", "password-tmp", "password-persist" };
 
+/* Folders whose insides are state of a running server. */
+static const char *const transient[] = { "tmp", "lib/tomcat/work" };
+
 const char *home_side_name(HomeSide side)
 {
     assert(side < HOME_SIDE_COUNT);
@@ -133,4 +136,23 @@ bool home_vault(const Home *home, VaultState *ret, Error *error)
     if (has_active_line(text))
         *ret = password_is_there(home) ? VAULT_HAS_PASSWORD : VAULT_LACKS_PASSWORD;
     return true;
+}
+
+static bool is_inside(const char *path, const char *folder, size_t length)
+{
+    return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+bool home_is_transient(const void *self, const char *path)
+{
+    const Home *home = self;
+    const char *log = home->profile->log_file;
+    const char *slash = strrchr(log, '/');
+
+    if (strcmp(path, home->profile->pid_file) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++)
+        if (is_inside(path, transient[i], strlen(transient[i])))
+            return true;
+    return slash && is_inside(path, log, (size_t)(slash - log));
 }

@@ -36,6 +36,11 @@ Home home_sibling(const Home *home) __attribute__((nonnull));
 
 /* The path of `relative` in the home; the caller frees. */
 char *home_file(const Home *home, const char *relative) __attribute__((nonnull, returns_nonnull));
+/*
+ * Whether a path in a Home (`self`, as a TreeOrder wants it) is made anew on every start, or only
+ * holds the past: the insides of the log folder and of temporary folders, the pid file.
+ */
+bool home_is_transient(const void *self, const char *path) __attribute__((nonnull));
 /* "server/NODE/old/WHAT": the key of what is remembered about a home; the caller frees. */
 char *home_key(const Home *home, const char *what) __attribute__((nonnull, returns_nonnull));
 

@@ -16,9 +16,6 @@
 
 #define SPARE_BYTES ((uint64_t)64 << 20) /* that have to be free after the copy */
 
-/* Folders whose insides are state of a running server. */
-static const char *const transient[] = { "tmp", "lib/tomcat/work" };
-
 typedef struct Backup {
     Home home;
     char *folder, *copy, *partial, *manifest;
@@ -44,32 +41,13 @@ static bool backup_of(const AgentIo *io, const Command *command, Backup *ret, Er
     return true;
 }
 
-static bool is_inside(const char *path, const char *folder, size_t length)
-{
-    return strncmp(path, folder, length) == 0 && path[length] == '/';
-}
-
-static bool is_left_out(const void *self, const char *path)
-{
-    const Home *home = self;
-    const char *log = home->profile->log_file;
-    const char *slash = strrchr(log, '/');
-
-    if (strcmp(path, home->profile->pid_file) == 0)
-        return true;
-    for (size_t i = 0; i < sizeof(transient) / sizeof(transient[0]); i++)
-        if (is_inside(path, transient[i], strlen(transient[i])))
-            return true;
-    return slash && is_inside(path, log, (size_t)(slash - log));
-}
-
 static TreeOrder order_for(AgentIo *io, const Backup *backup)
 {
     return (TreeOrder){
         .io = io,
         .from = backup->home.path,
         .to = backup->partial,
-        .skips = is_left_out,
+        .skips = home_is_transient,
         .self = &backup->home,
         .changes = TREE_CHANGES_NAMED,
         .what = "backup of the home",
