@@ -158,6 +158,19 @@ LinkEvent lab_await(Lab *lab, LinkHub *hub, LinkEventKind kind)
     return event;
 }
 
+void lab_turn(Lab *lab, Millis duration)
+{
+    Millis end = clock_now() + duration;
+    LinkHub *hub;
+    LinkEvent event;
+
+    while (lab_next(lab, end - clock_now(), &hub, &event)) {
+        if (event.kind != LINK_DOWN || !event.link)
+            fail_msg("an event of kind %u came: %s", (unsigned)event.kind, event.error.text);
+        link_event_done(&event);
+    }
+}
+
 Link *lab_connect(Lab *lab, LinkHub *from, LinkHub *to, const char *name, Link **ret_accepted)
 {
     Link *link = link_dial(from, name, "127.0.0.1", link_hub_port(to));

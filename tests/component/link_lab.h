@@ -40,5 +40,7 @@ void lab_free_hub(Lab *lab, LinkHub *hub);
 LinkEvent lab_await(Lab *lab, LinkHub *hub, LinkEventKind kind);
 /* The next event of any hub, or false after that long. */
 bool lab_next(Lab *lab, Millis limit, LinkHub **ret_hub, LinkEvent *ret);
+/* Turns all hubs for that long; nothing may happen but that dials fail. */
+void lab_turn(Lab *lab, Millis duration);
 /* A dialled link that is up on both ends; *ret_accepted is the other end. */
 Link *lab_connect(Lab *lab, LinkHub *from, LinkHub *to, const char *name, Link **ret_accepted);

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "common/base/cleanup.h"
@@ -18,6 +19,7 @@ struct RawPeer {
     pthread_t thread;
     int listener, fd; /* one is -1 */
     unsigned port;
+    atomic_bool ended;
     char read[READ_MAX];
     size_t length;
 };
@@ -98,6 +100,9 @@ static void *run(void *arg)
         converse_plainly(peer);
     else if (peer->fd >= 0)
         converse_in_tls(peer);
+    if (peer->fd >= 0)
+        (void)shutdown(peer->fd, SHUT_RDWR); /* fails when the other side was first */
+    atomic_store(&peer->ended, true);
     return NULL;
 }
 
@@ -136,6 +141,11 @@ RawPeer *raw_peer_listen(const RawOrder *order)
 unsigned raw_peer_port(const RawPeer *peer)
 {
     return peer->port;
+}
+
+bool raw_peer_has_ended(RawPeer *peer)
+{
+    return atomic_load(&peer->ended);
 }
 
 size_t raw_peer_end(RawPeer *peer, void *ret, size_t capacity)

@@ -23,5 +23,7 @@ RawPeer *raw_peer_dial(const RawOrder *order, unsigned port);
 /* Listens, takes one connection. */
 RawPeer *raw_peer_listen(const RawOrder *order);
 unsigned raw_peer_port(const RawPeer *peer);
-/* Waits until the other side has closed, ends it; what was read is written to `ret`, cut. */
+/* The other side has closed, or it did itself. */
+bool raw_peer_has_ended(RawPeer *peer);
+/* Waits until that is so; what was read is written to `ret`, cut. */
 size_t raw_peer_end(RawPeer *peer, void *ret, size_t capacity);
