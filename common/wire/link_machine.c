@@ -4,19 +4,21 @@
 #include "common/base/memory.h"
 #include "common/wire/link_private.h"
 
-#define QUEUE_MAX_BYTES  (8 * 1024 * 1024)
-#define FRAME_MS         30000 /* a frame that has begun ends by then */
-#define SEND_MS          10000 /* without progress */
-#define FAREWELL_MS      1000
-#define FAREWELLS_MAX    64
-#define UNFINISHED_MAX   64
-#define REDIAL_MIN_MS    100
-#define REDIAL_MAX_MS    5000
-#define REDIAL_DOUBLINGS 6
-#define DOOR_RETRY_MS    100 /* after an accept that failed, for lack of descriptors for example */
-#define REJECTED_PER_S   20
-#define PIECE_BYTES      (16 * 1024) /* one TLS record */
-#define DIAL_GRACE_MS    1000        /* nng's own limit of the dial strikes first */
+#define QUEUE_MAX_BYTES   (8 * 1024 * 1024)
+#define FRAME_MS          30000 /* a frame that has begun ends by then */
+#define SEND_MS           10000 /* without progress */
+#define FAREWELL_MS       1000
+#define FAREWELLS_MAX     64
+#define UNFINISHED_MAX    64
+#define REDIAL_MIN_MS     100
+#define REDIAL_MAX_MS     5000
+#define REDIAL_DOUBLINGS  6
+#define STEADY_MS         1000 /* up for so long */
+#define FAILURES_UNSTEADY 3
+#define DOOR_RETRY_MS     100 /* after an accept that failed, for lack of descriptors for example */
+#define REJECTED_PER_S    20
+#define PIECE_BYTES       (16 * 1024) /* one TLS record */
+#define DIAL_GRACE_MS     1000        /* nng's own limit of the dial strikes first */
 
 void link_machine_due(LinkHub *hub, Millis when)
 {
@@ -98,6 +100,14 @@ static Millis redial_delay(unsigned failures)
     return delay - random % (delay / 2);
 }
 
+/* A peer that was there is looked for soon; one that goes each time it came, not all the time. */
+static unsigned failures_after_up(const Link *link, Millis now)
+{
+    if (now - link->up_since >= STEADY_MS)
+        return 0;
+    return link->failures < FAILURES_UNSTEADY ? link->failures : FAILURES_UNSTEADY;
+}
+
 /* So that a flood of strangers does not become a flood of events. */
 static bool may_be_reported(LinkHub *hub, Millis now)
 {
@@ -136,8 +146,8 @@ void link_machine_fail(Link *link, const Error *error, Millis now)
             channel_peer(link->channel));
     link_machine_part(link, now);
     if (link->origin == LINK_DIALLED) {
-        if (before == STATE_UP && now - link->up_since >= REDIAL_MAX_MS)
-            link->failures = 0;
+        if (before == STATE_UP)
+            link->failures = failures_after_up(link, now);
         link->state = STATE_RESTING;
         link->deadline = now + redial_delay(link->failures++);
         link_machine_due(hub, link->deadline);

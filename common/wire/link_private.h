@@ -33,7 +33,7 @@ struct Link {
     Millis up_since, heard, heartbeat_due;
     Millis frame_since; /* 0: none has begun */
     Millis sent_since;  /* last progress of sending; 0: nothing is queued */
-    unsigned failures;  /* of dialling, since it was up for long */
+    unsigned failures;  /* of dialling; fewer after it was up */
     uint64_t heartbeats;
     bool down_is_taken;
     void *user;

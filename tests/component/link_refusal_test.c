@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -379,6 +380,24 @@ static void many_silent_callers_do_not_shut_the_door(void **state)
         auto_close_fd(&fds[i]);
 }
 
+enum { FILLERS = 16 };
+
+/* Fills a listener's queue until the kernel drops what comes: a caller then hears nothing. */
+static void fill_queue(const struct sockaddr_in *address, int fillers[FILLERS])
+{
+    bool hangs = false;
+
+    for (unsigned i = 0; i < FILLERS; i++) {
+        fillers[i] = -1;
+        if (hangs)
+            continue;
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)!connect(fillers[i], (const struct sockaddr *)address, sizeof(*address)); /* later */
+        hangs = poll(&(struct pollfd){ fillers[i], POLLOUT, 0 }, 1, 200) == 0;
+    }
+    assert_true(hangs);
+}
+
 static void a_dial_that_nobody_answers_is_ended(void **state)
 {
     Lab *lab = *state;
@@ -387,18 +406,14 @@ static void a_dial_that_nobody_answers_is_ended(void **state)
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof(address);
     AUTO_FD listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int fill[4];
+    int fillers[FILLERS];
     Millis start;
     LinkEvent event;
 
-    /* a full queue of a listener: the kernel drops what comes then */
     assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(listener, 0), 0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    for (unsigned i = 0; i < 4; i++) {
-        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        (void)!connect(fill[i], (struct sockaddr *)&address, size); /* the later ones hang */
-    }
+    fill_queue(&address, fillers);
     start = clock_now();
     (void)link_dial(lead, "node1", "127.0.0.1", ntohs(address.sin_port)); /* the events tell it */
     event = lab_await(lab, lead, LINK_DOWN);
@@ -406,8 +421,8 @@ static void a_dial_that_nobody_answers_is_ended(void **state)
     assert_says(&event, "no answer");
     assert_in_range(clock_now() - start, 600, 3000);
     link_event_done(&event);
-    for (unsigned i = 0; i < 4; i++)
-        auto_close_fd(&fill[i]);
+    for (unsigned i = 0; i < FILLERS; i++)
+        auto_close_fd(&fillers[i]);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lab_begin, lab_end)
