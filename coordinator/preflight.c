@@ -8,7 +8,7 @@
 #include "common/os/file.h"
 #include "coordinator/core/planner.h"
 
-#define AGENTS_UP_MS 10000 /* to dial, shake hands and say hello */
+#define AGENTS_UP_MS 5000 /* to dial, shake hands and say hello */
 #define SKEW_WARN_MS 5000
 #define SCRIPT_MAX   (512 * 1024)
 
