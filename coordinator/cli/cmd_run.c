@@ -112,6 +112,16 @@ static bool line_is_crossed_now(const Night *night)
     return !lead_replay(night->journal, night->run_id, &run, &ignored) || run_line_is_crossed(&run);
 }
 
+static bool confirm_names_the_cluster(const CliCall *call, const Night *night, Error *error)
+{
+    const char *confirm = cli_option(call, "confirm");
+
+    if (!confirm || strcmp(confirm, night->plan->cluster) == 0)
+        return true;
+    return error_set(error, ERROR_INVALID,
+        "--confirm %s is not the name of this cluster, which is %s", confirm, night->plan->cluster);
+}
+
 /* At a terminal the operator may type the word at once; anything else leaves the run held. */
 static bool operator_types_name(const char *cluster)
 {
@@ -143,12 +153,6 @@ static int lead(const CliCall *call, const Night *night, Event *request, Error *
         .lines = stdout };
     LeadResult result;
 
-    if (confirm && strcmp(confirm, night->plan->cluster) != 0) {
-        (void)error_set(error, ERROR_INVALID,
-            "--confirm %s is not the name of this cluster, which is %s", confirm,
-            night->plan->cluster);
-        return EXIT_USAGE;
-    }
     for (;;) {
         if (!lead_run(&settings, request, &result, error))
             return error->kind == ERROR_PRECONDITION ? EXIT_HELD : EXIT_AUDIT;
@@ -276,7 +280,8 @@ static int apply_plan(const CliCall *call, Error *error)
 
     if (!session_bypasses(call, &bypasses, error) ||
         !file_read(cli_arg(call, 0), PLAN_MAX, &text, &length, error) ||
-        !session_parse_plan(cli_arg(call, 0), text, &night.plan, &night.inventory, error))
+        !session_parse_plan(cli_arg(call, 0), text, &night.plan, &night.inventory, error) ||
+        !confirm_names_the_cluster(call, &night, error))
         return error->kind == ERROR_IO ? EXIT_USAGE : cli_exit_code(error->kind);
     if (!session_fleet(call, night.inventory, &night.fleet, error))
         return cli_exit_code(error->kind);
@@ -307,7 +312,8 @@ static int open_run(const CliCall *call, Night *night, Error *error)
     (void)text_copy(night->run_id, sizeof(night->run_id), run.id);
     if (!session_parse_plan("the journal's plan", text, &night->plan, &night->inventory, error))
         return EXIT_AUDIT;
-    if (!preflight_read_scripts(night->inventory, &night->scripts, error) ||
+    if (!confirm_names_the_cluster(call, night, error) ||
+        !preflight_read_scripts(night->inventory, &night->scripts, error) ||
         !session_fleet(call, night->inventory, &night->fleet, error))
         return cli_exit_code(error->kind);
     return EXIT_DONE;

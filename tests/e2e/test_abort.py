@@ -77,7 +77,7 @@ def test_without_the_operators_word_the_line_is_not_crossed(build):
         before = upgrades.structure(lab, "production", lab.databases[0].name)
         wrong = lab.coordinator("apply", lab.plan_file, "--confirm", "other")
         assert wrong.returncode == 2
-        held = lab.coordinator("resume")
+        held = lab.coordinator("apply", lab.plan_file)
         assert held.returncode == 5, held.stdout + held.stderr
         assert "POINT OF NO RETURN" in held.stderr
         assert upgrades.structure(lab, "production", lab.databases[0].name) == before
