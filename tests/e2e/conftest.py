@@ -24,3 +24,9 @@ def new_lab():
     yield make
     for lab in made:
         lab.close()
+
+
+@pytest.fixture
+def build():
+    """The build folder of the programs under test, or None for the lab's own choice."""
+    return os.environ.get("DSS_BUILD")
