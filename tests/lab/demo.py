@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from carbon import CarbonError  # noqa: E402
-from lab import Lab, LabError, add_options, stop_on_signals  # noqa: E402
+from lab import Lab, LabError, add_options, end_undisturbed, stop_on_signals  # noqa: E402
 
 
 class Demo:
@@ -63,6 +63,7 @@ class Demo:
 def main():
     parser = argparse.ArgumentParser(prog="deploy/demo", description=__doc__)
     add_options(parser)
+    parser.add_argument("--keep", action="store_true", help="leave it all running at the end")
     options = parser.parse_args()
     stop_on_signals()
     lab = Lab(options.database, options.layout, options.strategy, options.databases,
@@ -75,17 +76,15 @@ def main():
         code = demo.upgrade()
         if code == 0 and not demo.look_around():
             code = 1
-        if options.keep:
-            demo.say(f"kept until Ctrl-C; files stay in {lab.folder}")
-            while True:
-                time.sleep(3600)
     except (LabError, CarbonError) as failure:
         print(f"deploy/demo: {failure}", file=sys.stderr)
     except KeyboardInterrupt:
         code = code or 130
     finally:
-        lab.close()
-    demo.say("all that was started has ended")
+        if options.keep and lab.folder:
+            demo.say(f"all of it goes on in {lab.folder}; to end it:\n{lab.leave()}")
+        else:
+            end_undisturbed(lab)
     return code
 
 

@@ -10,10 +10,14 @@ The agents and the coordinator are the real programs; the Carbon servers are tes
 was started is ended by its pid when the lab closes, also on Ctrl-C. Without namespaces (not root)
 hosts are addresses of 127.0.0.0/8.
 
-On the command line it brings a lab up and keeps it until Ctrl-C: lab.py --help
+On the command line:
+
+    lab.py up [options]     brings a lab up and keeps it until Ctrl-C
+    lab.py clean FOLDER     ends and removes one that was kept
 """
 import argparse
 import concurrent.futures
+import json
 import os
 import pathlib
 import shutil
@@ -34,7 +38,7 @@ import lab_files  # noqa: E402
 import layouts  # noqa: E402
 import servers  # noqa: E402
 from carbon import Carbon, processes_of  # noqa: E402
-from network import Network, end_processes  # noqa: E402
+from network import Network, end_processes, remove_namespaces  # noqa: E402
 
 KIND = {"mariadb": "mysql", "postgresql": "postgresql"}  # as JDBC and the agents name them
 LIMITS = {"stop_s": 20, "start_s": 30, "quiet_s": 1, "statement_s": 60, "lock_s": 10,
@@ -263,7 +267,8 @@ class Lab:
             self.agents[name] = self.network.spawn(
                 name, [str(self.build / "agent/dss-agent"), "serve", "--config",
                        str(self.agent_folder(name) / "agent.xml")],
-                stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+                detach=self.keep, stdout=log, stderr=log,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
 
     def wait_for_agent(self, name):
         """Until its port answers."""
@@ -325,8 +330,15 @@ class Lab:
 
     # the end
 
+    def leave(self):
+        """Leaves it all running; the command that ends it. Only for a lab made with keep."""
+        (self.folder / "lab.json").write_text(json.dumps({
+            "namespaces": self.network.made, "nodes": self.nodes, "database": self.database,
+            "agents": [agent.pid for agent in self.agents.values()]}))
+        return f"/usr/bin/python3 {HERE / 'lab.py'} clean {self.folder}"
+
     def close(self):
-        """Ends everything that was started, by pid; removes the folder unless it is kept."""
+        """Ends everything that was started, by pid, and removes the folder."""
         end_processes([agent.pid for agent in self.agents.values()])
         for carbon in [*self.old.values(), *self.new.values()]:
             carbon.kill()
@@ -336,8 +348,23 @@ class Lab:
             end_processes([pid for node in self.nodes for age in ("old", "new")
                            for pid in processes_of(self.home(node, age))], 0)
         self.network.close()
-        if self.folder and not self.keep:
+        if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def clean(folder):
+    """Ends what a lab that was left has running, and removes it."""
+    folder = pathlib.Path(folder).absolute()
+    saved = json.loads((folder / "lab.json").read_text())
+    end_processes([pid for pid in saved["agents"] if servers.is_running(pid, folder)])
+    end_processes([pid for node in saved["nodes"] for age in ("old", "new")
+                   for pid in processes_of(folder / node / age)])
+    for side in ("production", "staging"):
+        server = servers.KINDS[saved["database"]](folder / side)
+        server.pid = json.loads((folder / side / "server.json").read_text())["pid"]
+        server.stop()
+    remove_namespaces(saved["namespaces"])
+    shutil.rmtree(folder)
 
 
 def stop_on_signals():
@@ -350,6 +377,13 @@ def stop_on_signals():
             signal.signal(sig, interrupt)
 
 
+def end_undisturbed(lab):
+    """Closes it; a second Ctrl-C does not leave half of it behind."""
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, signal.SIG_IGN)
+    lab.close()
+
+
 def add_options(parser):
     parser.add_argument("--database", choices=sorted(KIND), default="mariadb")
     parser.add_argument("--layout", choices=layouts.LAYOUTS, default="4.0")
@@ -358,17 +392,22 @@ def add_options(parser):
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--build", help="build folder (default: build/debug)")
-    parser.add_argument("--keep", action="store_true", help="keep files and servers at the end")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    add_options(parser)
-    parser.add_argument("--without-agents", action="store_true")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up")
+    add_options(up)
+    up.add_argument("--without-agents", action="store_true")
+    commands.add_parser("clean").add_argument("folder")
     options = parser.parse_args()
+    if options.command == "clean":
+        clean(options.folder)
+        return
     stop_on_signals()
     lab = Lab(options.database, options.layout, options.strategy, options.databases,
-              options.megabytes, options.nodes, options.build, keep=options.keep,
+              options.megabytes, options.nodes, options.build,
               say=lambda text: print(text, flush=True))
     try:
         lab.prepare()
@@ -380,7 +419,7 @@ def main():
     except KeyboardInterrupt:
         pass
     finally:
-        lab.close()
+        end_undisturbed(lab)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,16 @@ def is_alive(pid):
         return False
 
 
+def remove_namespaces(names):
+    """Ends what still runs in them first."""
+    for name in names:
+        try:
+            end_processes([int(pid) for pid in ip("netns", "pids", name).split()])
+            ip("netns", "del", name)
+        except NetworkError:
+            pass  # it is gone already
+
+
 class Network:
     def __init__(self, names, namespaces=None):
         self.names = list(names)
@@ -111,19 +121,15 @@ class Network:
     def mend(self, name):
         ip("-n", self.namespace(name), "link", "set", "eth0", "up")
 
-    def pids(self, name):
-        """What runs on that host."""
-        if not self.separate:
-            return []
-        return [int(pid) for pid in ip("netns", "pids", self.namespace(name)).split()]
-
     def argv(self, name, argv):
         return (["ip", "netns", "exec", self.namespace(name)] if self.separate else []) + argv
 
-    def spawn(self, name, argv, **options):
-        """A process that ends with this one."""
-        return subprocess.Popen(self.argv(name, ["setpriv", "--pdeathsig=TERM", "--", *argv]),
-                                stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    def spawn(self, name, argv, detach=False, **options):
+        """A process that ends with this one, unless it is detached."""
+        if not detach:
+            argv = ["setpriv", "--pdeathsig=TERM", "--", *argv]
+        return subprocess.Popen(self.argv(name, argv), stdin=subprocess.DEVNULL,
+                                start_new_session=True, **options)
 
     def run(self, name, argv, **options):
         return subprocess.run(self.argv(name, argv), stdin=subprocess.DEVNULL, check=False,
@@ -152,10 +158,5 @@ class Network:
         return value
 
     def close(self):
-        for name in self.names if self.made else []:
-            end_processes(self.pids(name))
-        while self.made:
-            try:
-                ip("netns", "del", self.made.pop())
-            except NetworkError:
-                pass  # it went with its last process
+        remove_namespaces(self.made)
+        self.made = []
