@@ -92,7 +92,7 @@ static void boot(const char *home, const char *behaviour, int *ret_listener)
 int main(int argc, char **argv)
 {
     const char *home = find_home(argv + 1);
-    char *behaviour = home ? home_text(home, "behaviour") : NULL;
+    AUTO_TEXT *behaviour = home ? home_text(home, "behaviour") : NULL;
     int listener = -1;
 
     (void)argc;
