@@ -8,8 +8,6 @@
 
 #include "common/base/text.h"
 
-#define XSI "http://www.w3.org/2001/XMLSchema-instance"
-
 DEFINE_AUTO(xmlParserCtxt, xmlFreeParserCtxt)
 DEFINE_AUTO(xmlSchemaParserCtxt, xmlSchemaFreeParserCtxt)
 DEFINE_AUTO(xmlSchema, xmlSchemaFree)
@@ -228,22 +226,6 @@ static bool parse(
     return true;
 }
 
-/* Hints where a schema lies are for editors; the library would read what they name. */
-static void drop_schema_hints(xmlNode *node)
-{
-    static const char *const hints[] = { "schemaLocation", "noNamespaceSchemaLocation" };
-
-    for (; node; node = node->next) {
-        if (node->type != XML_ELEMENT_NODE)
-            continue;
-        for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-            (void)xmlUnsetNsProp(node, /* -1: there was none */
-                xmlSearchNsByHref(node->doc, node, (const xmlChar *)XSI),
-                (const xmlChar *)hints[i]);
-        drop_schema_hints(node->children);
-    }
-}
-
 static bool root_is_right(
     const char *path, const xmlDoc *document, const XmlFormat *format, Error *error)
 {
@@ -291,7 +273,6 @@ bool xml_document_parse(
     if (!parse(path, text, &problems, &document, error) ||
         !root_is_right(path, document, format, error))
         return false;
-    drop_schema_hints(document->children);
     if (!validate(path, document, &problems, error))
         return false;
     *ret = TAKE(document);

@@ -5,7 +5,7 @@
  * plans.
  *
  * Nothing outside the text is ever read: no DOCTYPE at all (so no entity, inner or outer), no
- * network, and the schema hints of xsi:schemaLocation are dropped before the schema validates.
+ * network, and what xsi:schemaLocation names for editors is not opened.
  * Every message begins with PATH:LINE; of several problems the first is told, the others counted.
  * The line of an element is the one in which its start tag ends.
  *
