@@ -3,6 +3,7 @@
  * left its mark: until then its home may name the production databases.
  */
 
+#include "agent/handlers/configuration.h"
 #include "agent/handlers/server_run.h"
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
@@ -85,16 +86,13 @@ static bool probe_new_up(AgentIo *io, const Command *command, bool *ret_holds, E
 
 static bool start_new(AgentIo *io, const Command *command, Error *error)
 {
-    AUTO_TEXT *key = memory_format("configured/%s", command->target);
-    AUTO_TEXT *mark = NULL;
+    const AgentNode *node = agent_config_node(io->config, command->target);
 
-    if (!io->recall(io->self, key, &mark, error))
+    if (!node)
+        return error_set(
+            error, ERROR_INVALID, "this agent's configuration has no node %s", command->target);
+    if (!configuration_is_in_place(io, node, error))
         return false;
-    if (!mark)
-        return error_set(error, ERROR_PRECONDITION,
-            "node %s is not configured: its new home may still name the production databases, run "
-            "%s first",
-            command->target, command_name(COMMAND_CONFIGURE_NODE));
     return apply_start(io, command, HOME_NEW, error);
 }
 

@@ -92,7 +92,7 @@ static bool set_text_of_empty_tag(
 
 bool xml_set_text(XmlTree **tree, const XmlElement *element, const char *value, Error *error)
 {
-    AUTO_TEXT *present = xml_text(*tree, element);
+    AUTO_TEXT *present = xml_own_text(*tree, element);
     XmlIntent intent = { .index = element->index, .value = value };
     Content content = content_of(*tree, element);
     bool as_cdata = content.cdatas == 1 && content.texts + content.others == 0 &&
@@ -118,7 +118,7 @@ bool xml_set_text(XmlTree **tree, const XmlElement *element, const char *value, 
 bool xml_set_attribute(
     XmlTree **tree, const XmlElement *element, const char *name, const char *value, Error *error)
 {
-    AUTO_TEXT *present = xml_attribute(*tree, element, name);
+    AUTO_TEXT *present = xml_attribute_text(*tree, element, name);
     const XmlAttribute *place = xml_attribute_place(*tree, element, name);
     XmlIntent intent = { .index = element->index, .attribute = name, .value = value };
     XmlRange range = { element->name.end, element->name.end };

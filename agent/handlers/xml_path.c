@@ -57,12 +57,12 @@ static bool subject_equals(const XmlTree *tree, const XmlElement *element, const
     const XmlElement *each;
 
     if (subject[0] == '@') {
-        AUTO_TEXT *text = xml_attribute(tree, element, subject + 1);
+        AUTO_TEXT *text = xml_attribute_text(tree, element, subject + 1);
 
         return text && trimmed_equals(text, value, length);
     }
     while ((each = xml_each(tree, element, subject, &position))) {
-        AUTO_TEXT *text = xml_text(tree, each);
+        AUTO_TEXT *text = xml_own_text(tree, each);
 
         if (trimmed_equals(text, value, length))
             return true;
@@ -141,14 +141,23 @@ char *xml_text_at(const XmlTree *tree, const XmlElement *from, const char *path)
 {
     const XmlElement *element = xml_find(tree, from, path);
 
-    return element ? xml_text(tree, element) : NULL;
+    return element ? xml_own_text(tree, element) : NULL;
 }
 
 char *xml_key(const XmlTree *tree, const XmlElement *element, const char *key)
 {
     if (key[0] == '@')
-        return xml_attribute(tree, element, key + 1);
+        return xml_attribute_text(tree, element, key + 1);
     if (strcmp(key, ".") == 0)
-        return xml_text(tree, element);
+        return xml_own_text(tree, element);
     return xml_text_at(tree, element, key);
+}
+
+char *xml_path_parent(const char *path)
+{
+    const char *last = path;
+
+    for (const char *end = step_end(path); *end; end = step_end(end + 1))
+        last = end;
+    return memory_text_n(path, (size_t)(last - path));
 }

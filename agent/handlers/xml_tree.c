@@ -220,7 +220,7 @@ static bool same_attributes(const XmlTree *tree, const XmlElement *element, xmlN
 
 static bool same_element(const XmlTree *tree, const XmlElement *element, xmlNode *node)
 {
-    AUTO_TEXT *ours = xml_text(tree, element);
+    AUTO_TEXT *ours = xml_own_text(tree, element);
     size_t depth = 0;
     TEXT_AUTO(theirs, XML_TREE_MAX_BYTES);
     TEXT_AUTO(name, XML_TREE_MAX_BYTES);
@@ -302,7 +302,7 @@ const XmlAttribute *xml_attribute_place(
     return NULL;
 }
 
-char *xml_attribute(const XmlTree *tree, const XmlElement *element, const char *name)
+char *xml_attribute_text(const XmlTree *tree, const XmlElement *element, const char *name)
 {
     const XmlAttribute *place = xml_attribute_place(tree, element, name);
     TEXT_AUTO(text, XML_TREE_MAX_BYTES);
@@ -314,7 +314,7 @@ char *xml_attribute(const XmlTree *tree, const XmlElement *element, const char *
 }
 
 /* Adds the text between the element's tags that belongs to no child. */
-char *xml_text(const XmlTree *tree, const XmlElement *element)
+char *xml_own_text(const XmlTree *tree, const XmlElement *element)
 {
     size_t position = element->content.begin, depth = 0;
     XmlToken token;

@@ -79,11 +79,14 @@ XmlElement *xml_each(const XmlTree *tree, const XmlElement *from, const char *pa
 XmlElement *xml_find(const XmlTree *tree, const XmlElement *from, const char *path)
     __attribute__((nonnull(1, 3))); /* the first one, or NULL */
 
+/* The path without its last step; "" for the root element's. */
+char *xml_path_parent(const char *path) __attribute__((nonnull, returns_nonnull));
+
 /* Text directly inside, decoded to UTF-8, not trimmed; the caller frees. */
-char *xml_text(const XmlTree *tree, const XmlElement *element)
+char *xml_own_text(const XmlTree *tree, const XmlElement *element)
     __attribute__((nonnull, returns_nonnull));
 /* By local name; NULL when absent; the caller frees. */
-char *xml_attribute(const XmlTree *tree, const XmlElement *element, const char *name)
+char *xml_attribute_text(const XmlTree *tree, const XmlElement *element, const char *name)
     __attribute__((nonnull));
 /* Text of the first element of that path, or NULL. */
 char *xml_text_at(const XmlTree *tree, const XmlElement *from, const char *path)

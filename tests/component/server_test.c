@@ -317,7 +317,7 @@ static void another_program_and_another_home_are_not_touched(void **state)
 
     put(host->new_home, "behaviour", "deaf");
     assert_true(
-        host->worker.io.remember(host->worker.io.self, "configured/node1", "x", &(Error){ 0 }));
+        host->worker.io.remember(host->worker.io.self, "configured/node1/", "", &(Error){ 0 }));
     put(host->old_home, "behaviour", "deaf old-log no-pid");
     start_aside(host, "org.example.Tool"); /* names the home, is not a server of it */
     assert_int_equal(jvms(host, HOME_OLD), 0);

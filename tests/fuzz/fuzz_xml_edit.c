@@ -14,8 +14,8 @@ static void must_be_invalid(const Error *error)
 static void swap_texts(XmlTree **tree)
 {
     for (size_t i = 0; i + 1 < (*tree)->count && i < 8; i++) {
-        AUTO_TEXT *own = xml_text(*tree, (*tree)->elements[i]);
-        AUTO_TEXT *next = xml_text(*tree, (*tree)->elements[i + 1]);
+        AUTO_TEXT *own = xml_own_text(*tree, (*tree)->elements[i]);
+        AUTO_TEXT *next = xml_own_text(*tree, (*tree)->elements[i + 1]);
         Error error = { 0 };
 
         if (!xml_set_text(tree, (*tree)->elements[i], next, &error)) {

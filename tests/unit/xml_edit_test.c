@@ -166,7 +166,7 @@ static void each_walks_all_matches_in_order(void **state)
 
     (void)state;
     for (int i = 1; i <= 2; i++) {
-        AUTO_TEXT *text = xml_text(tree, xml_each(tree, NULL, "a/b", &position));
+        AUTO_TEXT *text = xml_own_text(tree, xml_each(tree, NULL, "a/b", &position));
 
         assert_int_equal(text[0], '0' + i);
     }
@@ -177,8 +177,8 @@ static void texts_are_decoded_as_xml_reads_them(void **state)
 {
     AUTO(XmlTree) *tree = parsed("<a x='1&#10;2\r\n3\t4 &quot;'>a\r\nb\rc&#x20AC;&#0065;"
                                  "<![CDATA[&amp;]]><b>no</b>&lt;</a>");
-    AUTO_TEXT *text = xml_text(tree, tree->elements[0]);
-    AUTO_TEXT *attribute = xml_attribute(tree, tree->elements[0], "x");
+    AUTO_TEXT *text = xml_own_text(tree, tree->elements[0]);
+    AUTO_TEXT *attribute = xml_attribute_text(tree, tree->elements[0], "x");
 
     (void)state;
     assert_string_equal(text, "a\nb\nc\xE2\x82\xAC"
