@@ -92,10 +92,11 @@ static bool check_old_version(NodeView *view, const char *id, Error *error)
 
     (void)error;
     if (!wrong && view->io->profile->mark_count > 0)
-        finding_add(view->io->evidence, id, FINDING_FAIL,
-            "correct the node's old home in the agent's configuration",
-            "%s is %s %s already: there is nothing to upgrade", view->old.path,
-            view->io->profile->product, view->io->profile->version);
+        finding_add(view->io->evidence, id, FINDING_WARN,
+            "correct the node's old home in the agent's configuration, unless only the database is "
+            "to be moved",
+            "%s is %s %s already", view->old.path, view->io->profile->product,
+            view->io->profile->version);
     else
         node_passes(view, id, "%s is another release", view->old.path);
     return true;
