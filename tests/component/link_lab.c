@@ -171,6 +171,15 @@ void lab_turn(Lab *lab, Millis duration)
     }
 }
 
+void lab_settle(Lab *lab, Millis quiet)
+{
+    LinkHub *hub;
+    LinkEvent event;
+
+    while (lab_next(lab, quiet, &hub, &event))
+        link_event_done(&event);
+}
+
 Link *lab_connect(Lab *lab, LinkHub *from, LinkHub *to, const char *name, Link **ret_accepted)
 {
     Link *link = link_dial(from, name, "127.0.0.1", link_hub_port(to));

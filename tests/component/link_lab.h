@@ -42,5 +42,7 @@ LinkEvent lab_await(Lab *lab, LinkHub *hub, LinkEventKind kind);
 bool lab_next(Lab *lab, Millis limit, LinkHub **ret_hub, LinkEvent *ret);
 /* Turns all hubs for that long; nothing may happen but that dials fail. */
 void lab_turn(Lab *lab, Millis duration);
+/* Turns all hubs until nothing happened for that long; throws all events away. */
+void lab_settle(Lab *lab, Millis quiet);
 /* A dialled link that is up on both ends; *ret_accepted is the other end. */
 Link *lab_connect(Lab *lab, LinkHub *from, LinkHub *to, const char *name, Link **ret_accepted);

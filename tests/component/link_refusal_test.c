@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include <cmocka.h>
-#include <openssl/tls1.h>
+#include <openssl/ssl.h>
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
@@ -305,6 +305,101 @@ static int plain_connection(unsigned port)
     return fd;
 }
 
+static size_t client_hello(uint8_t *ret, size_t capacity)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(context);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    int length;
+
+    SSL_set_bio(ssl, in, out);
+    assert_int_equal(SSL_connect(ssl), -1); /* it has said hello */
+    length = BIO_read(out, ret, (int)capacity);
+    assert_in_range(length, 100, capacity);
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    return (size_t)length;
+}
+
+static void reset(int fd)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void callers_that_say_hello_and_reset_do_not_kill_the_listener(void **state)
+{
+    Lab *lab = *state;
+    LinkHub *node = lab_agent(lab, NODE1);
+    uint8_t hello[2048];
+    size_t length = client_hello(hello, sizeof(hello));
+
+    for (unsigned i = 0; i < 1000; i++) {
+        int fd = plain_connection(link_hub_port(node));
+        LinkHub *hub;
+        LinkEvent event;
+
+        assert_int_equal(send(fd, hello, length, MSG_NOSIGNAL), length);
+        if (i % 3 > 0 && lab_next(lab, 1, &hub, &event)) /* before, within and after the answer */
+            link_event_done(&event);
+        reset(fd);
+        while (lab_next(lab, 0, &hub, &event))
+            link_event_done(&event);
+    }
+    lab_settle(lab, 300);
+    assert_lead_is_served(lab, node);
+}
+
+/* A server that says hello and dies, 30 times, on the port of the agent that comes then. */
+static void a_dialer_survives_peers_that_die_in_the_handshake(void **state)
+{
+    Lab *lab = *state;
+    LinkHub *lead = lab_hub(lab, LEAD), *node;
+    struct sockaddr_in address = { .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+    unsigned deaths = 0;
+    Millis end = clock_now() + LAB_LIMIT_MS;
+    LinkEvent event;
+    Error error = { 0 };
+
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    for (unsigned i = 0; i < 6; i++) { /* several links: each waits longer with each failure */
+        AUTO_TEXT *name = memory_format("node%u", i + 1);
+
+        (void)link_dial(lead, name, "127.0.0.1", ntohs(address.sin_port)); /* the events tell it */
+    }
+    while (deaths < 30 && clock_now() < end) {
+        static const char answer[] = "\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03";
+        LinkHub *hub;
+        int fd;
+
+        if (lab_next(lab, 5, &hub, &event))
+            link_event_done(&event);
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (deaths % 2 == 0)
+            (void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL); /* it may have gone */
+        reset(fd);
+        deaths++;
+    }
+    assert_int_equal(deaths, 30);
+    assert_int_equal(close(listener), 0);
+    node = lab_hub(lab, NODE1);
+    if (!link_listen(node, "127.0.0.1", ntohs(address.sin_port), &error))
+        fail_msg("%s", error.text);
+    event = lab_await(lab, lead, LINK_UP); /* node1; the others find a wrong name */
+    assert_string_equal(event.peer, "node1");
+    link_event_done(&event);
+}
+
 static void a_handshake_that_never_ends_is_ended(void **state)
 {
     static const char hello[] = "\x16\x03\x01\x01\x00\x01\x00\x00\xfc\x03\x03";
@@ -437,6 +532,8 @@ int main(void)
         TEST(who_does_not_speak_tls_1_3_with_a_certificate_is_refused),
         TEST(a_good_certificate_does_not_excuse_bad_frames),
         TEST(another_protocol_is_told_so),
+        TEST(callers_that_say_hello_and_reset_do_not_kill_the_listener),
+        TEST(a_dialer_survives_peers_that_die_in_the_handshake),
         TEST(a_handshake_that_never_ends_is_ended),
         TEST(many_silent_callers_do_not_shut_the_door),
         TEST(a_dial_that_nobody_answers_is_ended),
