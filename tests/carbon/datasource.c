@@ -172,22 +172,26 @@ static bool file_contains(const char *path, const char *wanted)
     return found;
 }
 
+static int is_a_jar(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+
+    return length > 4 && strcmp(entry->d_name + length - 4, ".jar") == 0;
+}
+
 static bool folder_has_class(const char *folder, const char *class_file)
 {
-    DIR *listing = opendir(folder);
-    const struct dirent *entry;
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_a_jar, NULL);
     bool found = false;
 
-    if (!listing)
-        return false;
-    while (!found && (entry = readdir(listing))) {
-        AUTO_TEXT *path = memory_format("%s/%s", folder, entry->d_name);
-        size_t length = strlen(path);
+    for (int i = 0; i < count; i++) {
+        AUTO_TEXT *path = memory_format("%s/%s", folder, entries[i]->d_name);
 
-        found =
-            length > 4 && strcmp(path + length - 4, ".jar") == 0 && file_contains(path, class_file);
+        found = found || file_contains(path, class_file);
+        free(entries[i]);
     }
-    (void)closedir(listing); /* only read from */
+    free(entries);
     return found;
 }
 

@@ -1,5 +1,7 @@
 #include "tests/carbon/first_start.h"
 
+#include <assert.h>
+
 #include "tests/carbon/password.h"
 
 #define ANONYMOUS_USER "wso2.anonymous.user"
@@ -50,6 +52,7 @@ static bool database_is_old_enough(const Realm *realm, Error *error)
 
 static bool database_fits(const Realm *realm, Error *error)
 {
+    assert(realm->home->generation < CARBON_GENERATION_COUNT);
     for (CarbonGeneration g = CARBON_4_0; g <= realm->home->generation; g++)
         for (const char *const *query = needs[g]; *query; query++)
             if (!session_run(realm->session, *query, SESSION_NO_VALUES, NULL, error))
@@ -83,7 +86,7 @@ static bool add_anonymous(const Realm *realm, Error *error)
                SESSION_VALUES(ANONYMOUS_USER, hash, salt, "0", realm->tenant), NULL, error) &&
            session_insert(realm->session,
                "INSERT INTO UM_SYSTEM_ROLE (UM_ROLE_NAME, UM_TENANT_ID) VALUES (?, ?)",
-               SESSION_VALUES(ANONYMOUS_ROLE, realm->tenant), "UM_ID", role, error) &&
+               SESSION_VALUES(ANONYMOUS_ROLE, realm->tenant), role, error) &&
            session_run(realm->session,
                "INSERT INTO UM_SYSTEM_USER_ROLE (UM_USER_NAME, UM_ROLE_ID, UM_TENANT_ID) "
                "VALUES (?, ?, ?)",

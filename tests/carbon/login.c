@@ -41,13 +41,13 @@ static bool find_tenant(Session *session, Login *login, Error *error)
     return text_copy(login->tenant, sizeof login->tenant, tenant.id);
 }
 
-static bool password_is_right(Server *server, const Realm *realm, const Login *login,
-    const char *password, bool *ret, Error *error)
+static bool password_is_right(
+    const Realm *realm, const Login *login, const char *password, bool *ret, Error *error)
 {
     UserStore store = realm_store(realm);
     AUTO(Session) *other = NULL;
 
-    if (strcmp(login->store, server->home->realm.domain) != 0) {
+    if (strcmp(login->store, realm->home->realm.domain) != 0) {
         const SecondaryStore *found;
 
         SECONDARY_STORES_AUTO(stores);
@@ -89,11 +89,12 @@ bool login_check(Server *server, const char *name, const char *password, Login *
         return error->kind == ERROR_PRECONDITION && check_local(server, password, ret, error);
     realm.tenant = ret->tenant;
     if (!find_tenant(realm.session, ret, error) || !realm_load(&realm, error) ||
-        !password_is_right(server, &realm, ret, password, &right, error))
+        !password_is_right(&realm, ret, password, &right, error))
         return false;
     if (!right)
         return error_set(error, ERROR_REFUSED, "Invalid credentials");
-    if (!realm_is_allowed(&realm, ret->store, ret->user, REALM_LOGIN, &allowed, error))
+    if (!realm_is_allowed(
+            &realm, &(RealmUser){ ret->store, ret->user }, REALM_LOGIN, &allowed, error))
         return false;
     if (!allowed)
         return error_set(error, ERROR_REFUSED, "%s has no permission %s", name, REALM_LOGIN);

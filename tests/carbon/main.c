@@ -134,8 +134,7 @@ static int shut_down(Play *play)
 /* The address that database sessions come from: the property, or a numeric host name. */
 static void choose_source(const JavaOptions *options, const Home *home)
 {
-    const char *given = java_options_property(options, "standin.address");
-    const char *address = given ? given : getenv("STANDIN_ADDRESS");
+    const char *address = java_options_property(options, "standin.address");
 
     source_address_set(address ? address : home->host_name);
 }

@@ -95,7 +95,7 @@ static bool digest_with_key(const char *key_store, const void *more, size_t leng
 /* The same both ways. */
 static bool apply_stream(const char *key_store, unsigned char *bytes, size_t length, Error *error)
 {
-    unsigned char stream[SHA256_BYTES];
+    unsigned char stream[SHA256_BYTES] = { 0 };
 
     for (size_t i = 0; i < length; i++) {
         size_t block = i / SHA256_BYTES;
@@ -110,7 +110,7 @@ static bool apply_stream(const char *key_store, unsigned char *bytes, size_t len
 
 bool password_encrypt(const char *key_store, const char *text, char **ret, Error *error)
 {
-    unsigned char bytes[CHECK_BYTES + SECRET_MAX], check[SHA256_BYTES];
+    unsigned char bytes[CHECK_BYTES + SECRET_MAX + 1], check[SHA256_BYTES];
     size_t length = strlen(text);
 
     if (length > SECRET_MAX)
@@ -118,7 +118,7 @@ bool password_encrypt(const char *key_store, const char *text, char **ret, Error
     if (!digest_with_key(key_store, text, length, check, error))
         return false;
     memcpy(bytes, check, CHECK_BYTES);
-    memcpy(bytes + CHECK_BYTES, text, length);
+    memcpy(bytes + CHECK_BYTES, text, length + 1);
     if (!apply_stream(key_store, bytes + CHECK_BYTES, length, error))
         return false;
     *ret = password_base64(bytes, CHECK_BYTES + length);

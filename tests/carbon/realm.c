@@ -51,8 +51,7 @@ static void decide(
 }
 
 /* Roles of the user as rows of (domain, role). */
-static bool roles_of(
-    const Realm *realm, const char *domain, const char *user, SessionRows **ret, Error *error)
+static bool roles_of(const Realm *realm, const RealmUser *user, SessionRows **ret, Error *error)
 {
     static const char *const with_domains =
         "SELECT ?, R.UM_ROLE_NAME FROM UM_USER U, UM_USER_ROLE UR, UM_ROLE R WHERE "
@@ -75,9 +74,10 @@ static bool roles_of(
 
     if (!knows_domains(realm))
         return session_run(realm->session, without_domains,
-            SESSION_VALUES(user, tenant, user, tenant), ret, error);
+            SESSION_VALUES(user->name, tenant, user->name, tenant), ret, error);
     return session_run(realm->session, with_domains,
-        SESSION_VALUES(domain, user, tenant, user, tenant, tenant, domain), ret, error);
+        SESSION_VALUES(user->domain, user->name, tenant, user->name, tenant, tenant, user->domain),
+        ret, error);
 }
 
 /* Rows of (path, 0 or 1, domain, role). */
@@ -128,16 +128,16 @@ static bool decide_for_user(
     return true;
 }
 
-bool realm_is_allowed(const Realm *realm, const char *domain, const char *user, const char *path,
-    bool *ret, Error *error)
+bool realm_is_allowed(
+    const Realm *realm, const RealmUser *user, const char *path, bool *ret, Error *error)
 {
     AUTO(SessionRows) *roles = NULL;
     AUTO(SessionRows) *permissions = NULL;
     Decision decision = { 0 };
 
-    if (!roles_of(realm, domain, user, &roles, error) ||
+    if (!roles_of(realm, user, &roles, error) ||
         !permissions_of_roles(realm, &permissions, error) ||
-        !decide_for_user(realm, user, path, &decision, error))
+        !decide_for_user(realm, user->name, path, &decision, error))
         return false;
     for (size_t i = 0; i < permissions->rows; i++)
         if (has_role(
@@ -162,7 +162,7 @@ static bool find_or_add_permission(
         return text_copy(ret_id, USER_STORE_ID_BYTES, session_cell(rows, 0, 0));
     return session_insert(realm->session,
         "INSERT INTO UM_PERMISSION (UM_RESOURCE_ID, UM_ACTION, UM_TENANT_ID) VALUES (?, ?, ?)",
-        SESSION_VALUES(path, ACTION, realm->tenant), "UM_ID", ret_id, error);
+        SESSION_VALUES(path, ACTION, realm->tenant), ret_id, error);
 }
 
 bool realm_grant(const Realm *realm, const char *role, const char *path, Error *error)

@@ -23,9 +23,14 @@ typedef struct Realm {
 
 /* The primary store of that tenant. */
 UserStore realm_store(const Realm *realm) __attribute__((nonnull));
-/* Does the user (without domain) of the store named `domain` hold the permission `path`? */
-bool realm_is_allowed(const Realm *realm, const char *domain, const char *user, const char *path,
-    bool *ret, Error *error) __attribute__((nonnull, warn_unused_result));
+typedef struct RealmUser {
+    const char *domain; /* of the user's store: "PRIMARY" */
+    const char *name;   /* in it */
+} RealmUser;
+
+/* Does the user hold the permission `path`? */
+bool realm_is_allowed(const Realm *realm, const RealmUser *user, const char *path, bool *ret,
+    Error *error) __attribute__((nonnull, warn_unused_result));
 /* Allows `path` to a role of the primary store. */
 bool realm_grant(const Realm *realm, const char *role, const char *path, Error *error)
     __attribute__((nonnull, warn_unused_result));

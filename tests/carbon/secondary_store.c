@@ -172,8 +172,7 @@ static void take_store(const Realm *realm, const char *path, SecondaryStores *re
     Error ignored = { 0 };
 
     store->arena = arena;
-    if (ret->count < sizeof ret->items / sizeof *ret->items &&
-        read_store(realm, path, store, &ignored))
+    if (ret->count < SECONDARY_STORES_MAX && read_store(realm, path, store, &ignored))
         ret->items[ret->count++] = store;
     else
         free_store(store);

@@ -35,8 +35,10 @@ typedef struct SecondaryStore {
     Datasource datasource;
 } SecondaryStore;
 
+#define SECONDARY_STORES_MAX 32
+
 typedef struct SecondaryStores {
-    SecondaryStore *items[32];
+    SecondaryStore *items[SECONDARY_STORES_MAX];
     size_t count;
 } SecondaryStores;
 

@@ -107,7 +107,13 @@ static bool run_change_password(const Call *call, Text *answer, Error *error)
                &chosen.store, chosen.user, call_text(call, "newPassword"), error);
 }
 
+/* How a listing shows one user. */
 typedef void AddUser(Text *answer, const char *domain, const char *user);
+
+typedef struct Listing {
+    AddUser *add;
+    Text *answer;
+} Listing;
 
 static void add_name(Text *answer, const char *domain, const char *user)
 {
@@ -129,20 +135,20 @@ static void add_flagged_name(Text *answer, const char *domain, const char *user)
     text_add(answer, "</ns:return>");
 }
 
-static bool add_users(const UserStore *store, const char *domain, const char *filter, AddUser *add,
-    Text *answer, Error *error)
+static bool add_users(const UserStore *store, const char *domain, const char *filter,
+    const Listing *listing, Error *error)
 {
     AUTO(SessionRows) *rows = NULL;
 
     if (!user_store_list(store, filter, &rows, error))
         return false;
     for (size_t i = 0; i < rows->rows; i++)
-        add(answer, domain, session_cell(rows, i, 0));
+        listing->add(listing->answer, domain, session_cell(rows, i, 0));
     return true;
 }
 
 /* DOMAIN/filter asks one store, a filter without domain all of them. */
-static bool list_with(const Call *call, AddUser *add, Text *answer, Error *error)
+static bool list_with(const Call *call, const Listing *listing, Error *error)
 {
     const char *filter = call_text(call, "filter"), *slash = strchr(filter, '/');
     Realm realm;
@@ -151,7 +157,7 @@ static bool list_with(const Call *call, AddUser *add, Text *answer, Error *error
     if (!call_realm(call, &realm, error))
         return false;
     store = realm_store(&realm);
-    if (!slash && !add_users(&store, "", filter, add, answer, error))
+    if (!slash && !add_users(&store, "", filter, listing, error))
         return false;
     SECONDARY_STORES_AUTO(stores);
     list_stores(call, &realm, &stores);
@@ -165,7 +171,7 @@ static bool list_with(const Call *call, AddUser *add, Text *answer, Error *error
         if (!session_open(&item->datasource, &own, error))
             return false;
         store.session = own;
-        if (!add_users(&store, item->domain, slash ? slash + 1 : filter, add, answer, error))
+        if (!add_users(&store, item->domain, slash ? slash + 1 : filter, listing, error))
             return false;
     }
     return true;
@@ -173,12 +179,12 @@ static bool list_with(const Call *call, AddUser *add, Text *answer, Error *error
 
 static bool run_list_users(const Call *call, Text *answer, Error *error)
 {
-    return list_with(call, add_name, answer, error);
+    return list_with(call, &(Listing){ add_name, answer }, error);
 }
 
 static bool run_list_all_users(const Call *call, Text *answer, Error *error)
 {
-    return list_with(call, add_flagged_name, answer, error);
+    return list_with(call, &(Listing){ add_flagged_name, answer }, error);
 }
 
 static void add_store_info(Text *answer, const char *element, const char *domain)

@@ -40,10 +40,10 @@ bool session_run(
     return session->driver->run(session->connection, sql, values, ret, error);
 }
 
-bool session_insert(Session *session, const char *sql, SessionValues values, const char *id_column,
-    char ret_id[24], Error *error)
+bool session_insert(
+    Session *session, const char *sql, SessionValues values, char ret_id[24], Error *error)
 {
-    return session->driver->insert(session->connection, sql, values, id_column, ret_id, error);
+    return session->driver->insert(session->connection, sql, values, ret_id, error);
 }
 
 void session_roll_back(Session *session)

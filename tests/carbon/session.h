@@ -34,9 +34,9 @@ void session_close(Session *session);
 /* A statement; `ret` may be NULL when no rows are wanted. */
 bool session_run(Session *session, const char *sql, SessionValues values, SessionRows **ret,
     Error *error) __attribute__((nonnull(1, 2, 5), warn_unused_result));
-/* An INSERT into a table whose id is made by the database; gives the id. */
-bool session_insert(Session *session, const char *sql, SessionValues values, const char *id_column,
-    char ret_id[24], Error *error) __attribute__((nonnull, warn_unused_result));
+/* An INSERT into a table whose UM_ID is made by the database; gives that. */
+bool session_insert(Session *session, const char *sql, SessionValues values, char ret_id[24],
+    Error *error) __attribute__((nonnull, warn_unused_result));
 /* Ends a transaction that failed; a session that is gone has none. */
 void session_roll_back(Session *session) __attribute__((nonnull));
 bool session_is_alive(Session *session) __attribute__((nonnull));
@@ -54,8 +54,8 @@ typedef struct SessionDriver {
     void (*close)(void *connection);
     bool (*run)(
         void *connection, const char *sql, SessionValues values, SessionRows **ret, Error *error);
-    bool (*insert)(void *connection, const char *sql, SessionValues values, const char *id_column,
-        char ret_id[24], Error *error);
+    bool (*insert)(
+        void *connection, const char *sql, SessionValues values, char ret_id[24], Error *error);
     bool (*is_alive)(void *connection);
 } SessionDriver;
 

@@ -100,10 +100,9 @@ static bool mysql_session_run(
     return true;
 }
 
-static bool mysql_session_insert(void *connection, const char *sql, SessionValues values,
-    const char *id_column, char ret_id[24], Error *error)
+static bool mysql_session_insert(
+    void *connection, const char *sql, SessionValues values, char ret_id[24], Error *error)
 {
-    (void)id_column; /* the client knows the last id without it */
     if (!send_statement(connection, sql, values, error))
         return false;
     (void)snprintf(ret_id, 24, "%llu", (unsigned long long)mysql_insert_id(connection));

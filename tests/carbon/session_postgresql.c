@@ -74,10 +74,10 @@ static bool postgresql_run(
     return true;
 }
 
-static bool postgresql_insert(void *connection, const char *sql, SessionValues values,
-    const char *id_column, char ret_id[24], Error *error)
+static bool postgresql_insert(
+    void *connection, const char *sql, SessionValues values, char ret_id[24], Error *error)
 {
-    AUTO_TEXT *returning = memory_format("%s RETURNING %s", sql, id_column);
+    AUTO_TEXT *returning = memory_format("%s RETURNING UM_ID", sql);
     AUTO(PGresult) *result = NULL;
 
     if (!send_statement(connection, returning, values, &result, error))

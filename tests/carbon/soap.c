@@ -20,6 +20,7 @@ static const SoapService *const services[] = {
     &service_tenant_mgt,
     &service_service_admin,
     &service_data_service_admin,
+    NULL,
 };
 
 const char *call_field(const Call *call, xmlNode *element, const char *name)
@@ -82,9 +83,9 @@ static void fault(SoapReply *reply, const char *code, const char *text)
 
 static const SoapService *find_service(const Server *server, const char *name)
 {
-    for (size_t i = 0; i < sizeof services / sizeof *services; i++)
-        if (strcmp(services[i]->name, name) == 0 && server->home->generation >= services[i]->since)
-            return services[i];
+    for (const SoapService *const *service = services; *service; service++)
+        if (strcmp((*service)->name, name) == 0 && server->home->generation >= (*service)->since)
+            return *service;
     return NULL;
 }
 
@@ -130,8 +131,8 @@ static bool may_call(
         *error = (Error){ 0 }; /* local users: there is only the administrator */
         return true;
     }
-    if (!realm_is_allowed(
-            &realm, call->login->store, call->login->user, operation->permission, &allowed, error))
+    if (!realm_is_allowed(&realm, &(RealmUser){ call->login->store, call->login->user },
+            operation->permission, &allowed, error))
         return false;
     if (!allowed)
         return error_set(error, ERROR_REFUSED, "Access Denied.");
@@ -185,19 +186,18 @@ static void run_operation(
     Call *call, const SoapService *service, const SoapOperation *operation, SoapReply *reply)
 {
     Error error = { 0 };
-    Login new_login = { 0 };
 
     TEXT_AUTO(result, ANSWER_BYTES_MAX);
-    call->new_login = &new_login;
     if ((operation->permission && !may_call(call, service, operation, &error)) ||
         !check_parameters(operation, call->operation, &error) ||
         !operation->run(call, &result, &error)) {
         fault(reply, error.kind == ERROR_REFUSED ? FAULT_LOGIN : FAULT_SERVER, error.text);
         return;
     }
-    if (*new_login.tenant) {
-        login_remember(&call->server->logins, &new_login);
-        (void)text_copy(reply->cookie, sizeof reply->cookie, new_login.cookie); /* same size */
+    if (*call->new_login->tenant) {
+        login_remember(&call->server->logins, call->new_login);
+        (void)text_copy(
+            reply->cookie, sizeof reply->cookie, call->new_login->cookie); /* same size */
     }
     write_result(service, operation, &result, reply);
 }
@@ -220,8 +220,12 @@ void soap_answer(Server *server, const SoapRequest *request, SoapReply *reply)
     xmlNode *element = body_element(document);
     const SoapService *service = find_service(server, request->service);
     const SoapOperation *operation = service ? find_operation(service, element) : NULL;
-    Login login = { 0 };
-    Call call = { .server = server, .login = &login, .operation = element, .arena = arena };
+    Login login = { 0 }, new_login = { 0 };
+    Call call = { .server = server,
+        .login = &login,
+        .operation = element,
+        .arena = arena,
+        .new_login = &new_login };
 
     *reply->cookie = '\0';
     if (!service) {

@@ -13,6 +13,7 @@ void source_address_set(const char *address)
         source.sin_family = AF_INET;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc reserves its names */
 __attribute__((visibility("default"))) int connect(
     int fd, __CONST_SOCKADDR_ARG peer, socklen_t length)
 {

@@ -87,7 +87,7 @@ static bool insert_tenant(const Home *home, Session *session, const TenantOrder 
     if (!session_insert(session,
             "INSERT INTO UM_TENANT (UM_DOMAIN_NAME, UM_EMAIL, UM_ACTIVE, UM_CREATED_DATE, "
             "UM_USER_CONFIG) VALUES (?, ?, ?, CURRENT_TIMESTAMP, ?)",
-            SESSION_VALUES(order->domain, order->email, "1", config), "UM_ID", ret_id, error))
+            SESSION_VALUES(order->domain, order->email, "1", config), ret_id, error))
         return false;
     return fill_realm(&(Realm){ .home = home, .session = session, .tenant = ret_id }, order, error);
 }
