@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <stdarg.h>
 
+#include "agent/handlers/configuration.h"
 #include "agent/handlers/node_checks.h"
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
@@ -136,6 +137,8 @@ static bool look(NodeView *view, Error *error)
         return false;
     run_checks(view, node_home_checks);
     run_checks(view, node_host_checks);
+    if (view->homes_are_there)
+        configuration_findings(view->io, view->old.node, view->command);
     return true;
 }
 

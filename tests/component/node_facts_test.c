@@ -205,10 +205,12 @@ static void a_good_node_passes_but_for_the_server_that_does_not_run(void **state
         Finding finding;
 
         assert_true(finding_parse(each->value, &finding));
-        if (finding.severity != FINDING_PASS)
-            assert_string_equal(finding.id, "NODE-RUNNING-OLD");
+        if (strncmp(finding.id, "NODE-", 5) == 0) { /* the homes have no real configuration */
+            count++;
+            if (finding.severity != FINDING_PASS)
+                assert_string_equal(finding.id, "NODE-RUNNING-OLD");
+        }
         finding_done(&finding);
-        count++;
     }
     assert_int_equal(count, 18);
 }
