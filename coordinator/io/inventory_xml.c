@@ -56,7 +56,7 @@ static void read_agents(Inventory *inventory, const xmlNode *list)
         unsigned long long number = AGENT_PORT_DEFAULT;
 
         if (port && !text_to_number(port, UINT16_MAX, &number))
-            number = 0; /* "+80" is a number to the schema: inventory_check() refuses it */
+            number = 0; /* a number to the schema alone: inventory_check() refuses 0 */
         *agent = (InventoryAgent){
             .name = required(inventory, node, "name"),
             .address = required(inventory, node, "address"),

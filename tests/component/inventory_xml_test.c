@@ -412,9 +412,9 @@ static void a_line_far_down_is_told_right(void **state)
         text_add(&lines, "\n");
     text_add(&lines, "<agents>\n<agent name=\"node1\" adress=\"x\"/>");
     text = with("<agents>\n<agent name=\"node1\" address=\"10.0.0.1\"/>", lines.bytes);
-    assert_refused(
-        text, "etc/cluster.xml:70005: element 'agent', attribute 'adress': the attribute 'adress' "
-              "is not allowed: known are name, address, port (and 1 more)");
+    assert_refused(text,
+        "etc/cluster.xml:70005: element 'agent', attribute 'adress': the attribute 'adress' "
+        "is not allowed: known are name, address, port (and 1 more)");
 }
 
 static void the_example_for_administrators_is_good(void **state)
