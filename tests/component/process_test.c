@@ -25,8 +25,8 @@ static ProcessOrder shell(const char *const *argv)
 
 static void a_program_gets_its_arguments_environment_and_folder(void **state)
 {
-    const char *const argv[] = { "sh", "-c", "echo \"$1|$A|$PWD|$(env | grep -v ^PWD | grep -c ^[A-Z])\"", "sh", "x  'y'",
-        NULL };
+    const char *const argv[] = { "sh", "-c",
+        "echo \"$1|$A|$PWD|$(env | grep -v ^PWD | grep -c ^[A-Z])\"", "sh", "x  'y'", NULL };
     const char *const environment[] = { "A=1", NULL };
     ProcessOrder order = shell(argv);
     PROCESS_RESULT_AUTO(result);
