@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "agent/handlers/copy/ownership.h"
 #include "agent/handlers/database_checks.h"
 #include "agent/handlers/jdbc_url.h"
 #include "common/base/memory.h"
@@ -17,24 +18,52 @@ static const char *url_of(const Inspection *inspection, DatabaseSide side)
         &inspection->command->args, side == SIDE_PRODUCTION ? ARG_PRODUCTION_URL : ARG_STAGING_URL);
 }
 
+/* Why an url is none of a database that is moved; false when it is one. */
+static bool is_refused(const char *text, char **ret_why)
+{
+    JdbcUrl url;
+    Error wrong = { 0 };
+
+    if (!text)
+        *ret_why = memory_text("the inventory has no url");
+    else if (!jdbc_url_parse(text, &url, &wrong))
+        *ret_why = memory_text(wrong.text);
+    else if (url.kind == JDBC_UNKNOWN)
+        *ret_why = memory_text("the url is of no kind of database that the servers know");
+    else if (url.kind == JDBC_MARIADB)
+        *ret_why = memory_text("the servers do not know MariaDB's own driver: write jdbc:mysql: "
+                               "and use MySQL's driver");
+    else if (jdbc_database_type(url.kind) == DATABASE_TYPE_COUNT)
+        *ret_why = memory_format(
+            "%s is not supported: MySQL, MariaDB and PostgreSQL are", jdbc_kind_name(url.kind));
+    else
+        return false;
+    return true;
+}
+
 static bool check_supported(Inspection *inspection, const DatabaseCheck *check, Error *error)
 {
     (void)error;
     for (DatabaseSide side = 0; side < SIDE_COUNT; side++) {
-        JdbcUrl url;
-        Error wrong = { 0 };
+        AUTO_TEXT *why = NULL;
 
-        if (!url_of(inspection, side)) {
-            CHECK_FAILS(inspection, check, "the inventory has no %s url", database_side_name(side));
-            return true;
-        }
-        if (!jdbc_url_parse(url_of(inspection, side), &url, &wrong)) {
-            CHECK_FAILS(inspection, check, "%s: %s", database_side_name(side), wrong.text);
-            return true;
-        }
+        if (!is_refused(url_of(inspection, side), &why))
+            continue;
+        CHECK_FAILS(inspection, check, "%s: %s", database_side_name(side), why);
+        return true;
     }
     CHECK_PASSES(inspection, check, "both urls name a type that is moved");
     return true;
+}
+
+/* False for an url that DB-TYPE-SUPPORTED has refused. */
+static bool parsed_url(const Inspection *inspection, DatabaseSide side, JdbcUrl *ret)
+{
+    const char *text = url_of(inspection, side);
+    Error ignored = { 0 };
+
+    return text && jdbc_url_parse(text, ret, &ignored) &&
+           jdbc_database_type(ret->kind) != DATABASE_TYPE_COUNT;
 }
 
 static bool check_same_type(Inspection *inspection, const DatabaseCheck *check, Error *error)
@@ -44,18 +73,31 @@ static bool check_same_type(Inspection *inspection, const DatabaseCheck *check, 
     (void)error;
     for (DatabaseSide side = 0; side < SIDE_COUNT; side++) {
         JdbcUrl url;
-        Error wrong = { 0 };
 
-        if (!url_of(inspection, side) || !jdbc_url_parse(url_of(inspection, side), &url, &wrong))
-            return true; /* DB-TYPE-SUPPORTED says so */
-        if (url.type != inspection->config->type) {
+        if (!parsed_url(inspection, side, &url))
+            return true;
+        if (jdbc_database_type(url.kind) != inspection->config->type) {
             CHECK_FAILS(inspection, check, "the %s url is one of %s, agent.xml says %s",
-                database_side_name(side), database_type_name(url.type), configured);
+                database_side_name(side), jdbc_kind_name(url.kind), configured);
             return true;
         }
     }
     CHECK_PASSES(inspection, check, "both urls and agent.xml say %s", configured);
     return true;
+}
+
+/* Whether one of the url's hosts has that port. */
+static bool url_has_port(const JdbcUrl *url, uint64_t port)
+{
+    AUTO_TEXT *wanted = memory_format(":%llu", (unsigned long long)port);
+
+    for (size_t i = 0; i < url->host_count; i++) {
+        const char *colon = strrchr(url->hosts[i], ':');
+
+        if (colon && strcmp(colon, wanted) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool live_port(Database *database, uint64_t *ret, Error *error)
@@ -72,11 +114,10 @@ static bool check_url_matches(Inspection *inspection, const DatabaseCheck *check
         const DatabaseLogin *login = side == SIDE_PRODUCTION ? &inspection->config->production
                                                              : &inspection->config->staging;
         JdbcUrl url;
-        Error wrong = { 0 };
         uint64_t port = 0;
 
-        if (!url_of(inspection, side) || !jdbc_url_parse(url_of(inspection, side), &url, &wrong))
-            return true; /* DB-TYPE-SUPPORTED says so */
+        if (!parsed_url(inspection, side, &url))
+            return true;
         if (!live_port(inspection->side[side], &port, error))
             return false;
         if (strcasecmp(url.database, login->database) != 0) {
@@ -85,10 +126,10 @@ static bool check_url_matches(Inspection *inspection, const DatabaseCheck *check
                 database_side_name(side), url.database, login->database);
             return true;
         }
-        if (url.port != port) {
+        if (!url_has_port(&url, port)) {
             CHECK_WARNS(inspection, check,
-                "the %s url has port %u, the server that the agent reaches has port %llu",
-                database_side_name(side), url.port, (unsigned long long)port);
+                "the %s url leads to %s, the server that the agent reaches has port %llu",
+                database_side_name(side), url.hosts[0], (unsigned long long)port);
             return true;
         }
     }
@@ -204,11 +245,17 @@ static bool check_empty(Inspection *inspection, const DatabaseCheck *check, Erro
 {
     AUTO_TEXT *content = NULL;
     size_t count = 0;
+    StagingOwner owner = STAGING_FOREIGN;
 
-    if (!database_checks_list(inspection->side[SIDE_STAGING],
+    if (!staging_owner(
+            inspection->io, inspection->command, inspection->side[SIDE_STAGING], &owner, error) ||
+        !database_checks_list(inspection->side[SIDE_STAGING],
             content_queries[inspection->config->type], SHOWN, &content, &count, error))
         return false;
-    if (count > 0)
+    if (owner == STAGING_OURS)
+        CHECK_PASSES(inspection, check, "the staging database %s holds what this run copied",
+            inspection->config->staging.database);
+    else if (count > 0)
         CHECK_FAILS(inspection, check, "the staging database %s is not empty, it holds %zu: %s",
             inspection->config->staging.database, count, content);
     else
