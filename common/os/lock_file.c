@@ -45,17 +45,23 @@ static bool write_holder(const char *path, int fd, Error *error)
     return file_write_all(fd, holder.bytes, holder.length, path, error);
 }
 
+static bool claim(const char *path, int fd, Error *error)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK ? refuse(path, fd, error) : failed(path, error);
+    return write_holder(path, fd, error);
+}
+
 bool lock_file_take(const char *path, int *ret, Error *error)
 {
-    AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0)
         return failed(path, error);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? refuse(path, fd, error) : failed(path, error);
-    if (!write_holder(path, fd, error))
+    if (!claim(path, fd, error)) {
+        (void)close(fd); /* nothing of ours was kept in it */
         return false;
+    }
     *ret = fd;
-    fd = -1;
     return true;
 }

@@ -26,13 +26,6 @@ static void must(bool ok)
     (void)ok;
 }
 
-/* Nothing may ask for a password on a terminal. */
-static int no_password(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer, (void)size, (void)writing, (void)user;
-    return -1;
-}
-
 static bool write_pem(BIO *pem, const char *path, mode_t mode, Error *error)
 {
     char *bytes = NULL;
@@ -84,13 +77,14 @@ static bool load(const char *path, PemReader *read_pair, SignatureKey **ret, Err
     AUTO_TEXT *text = NULL;
     AUTO(BIO) *pem = NULL;
     AUTO(EVP_PKEY) *pair = NULL;
+    char no_password[] = ""; /* given, so that nothing asks for one on a terminal */
     size_t length = 0;
 
     if (!file_read(path, PEM_MAX_BYTES, &text, &length, error))
         return false;
     pem = BIO_new_mem_buf(text, (int)length);
     must(pem != NULL);
-    pair = read_pair(pem, NULL, no_password, NULL);
+    pair = read_pair(pem, NULL, NULL, no_password);
     OPENSSL_cleanse(text, length);
     if (!pair)
         return error_set(error, ERROR_INVALID, "%s holds no key: %s", path, openssl_reason());

@@ -7,7 +7,7 @@
 #include "common/os/file.h"
 #include "coordinator/io/xml_document.h"
 
-#define INVENTORY_MAX_BYTES (1024 * 1024)
+#define INVENTORY_MAX_BYTES ((size_t)1024 * 1024)
 #define AGENT_PORT_DEFAULT  9700
 #define DAY_S               (24 * 3600)
 #define WEEK_S              (7 * DAY_S) /* the longest that an agent works on one command */

@@ -7,7 +7,7 @@
 #include "common/wire/utf8.h"
 #include "coordinator/io/journal_files.h"
 
-#define LINE_MAX_BYTES (64 * 1024 * 1024)
+#define LINE_MAX_BYTES ((size_t)64 * 1024 * 1024)
 /* RFC 5424: facility 13 (log audit), severity 6 (informational) or 3 (error). */
 #define PRIORITY_INFO  (13 * 8 + 6)
 #define PRIORITY_ERROR (13 * 8 + 3)

@@ -6,7 +6,7 @@
 #include "common/base/text.h"
 #include "common/os/digest.h"
 
-#define EVIDENCE_MAX_BYTES (16 * 1024 * 1024)
+#define EVIDENCE_MAX_BYTES ((size_t)16 * 1024 * 1024)
 #define NUMBER_BYTES       24
 
 enum {
@@ -87,9 +87,9 @@ bool record_insert(Store *store, const Record *record, const SignatureKey *key, 
     return statement_run(row, error);
 }
 
-bool record_read(Statement *row, Record *ret, Error *error)
+static Record record_of(Statement *row)
 {
-    const Record record = {
+    return (Record){
         .serial = statement_number(row, 0),
         .run = statement_text(row, 1),
         .event = statement_number(row, 2),
@@ -105,33 +105,45 @@ bool record_read(Statement *row, Record *ret, Error *error)
         .evidence = statement_text(row, 12),
         .hash = statement_text(row, HASH_COLUMN),
     };
+}
+
+static bool is_in_the_chain(Statement *row, const Record *record, Error *error)
+{
     const char *previous =
-        record.serial == 1 ? record_no_hash : statement_text(row, PREVIOUS_COLUMN);
+        record->serial == 1 ? record_no_hash : statement_text(row, PREVIOUS_COLUMN);
     char hash[DIGEST_HEX_BYTES];
 
-    if (record.serial != 1 && statement_is_null(row, PREVIOUS_COLUMN))
+    if (record->serial != 1 && statement_is_null(row, PREVIOUS_COLUMN))
         return error_set(error, ERROR_CORRUPT,
-            "row %" PRId64 " of the journal is not there, row %" PRId64 " is", record.serial - 1,
-            record.serial);
-    record_hash(&record, previous, hash);
-    if (strcmp(hash, record.hash) != 0)
+            "row %" PRId64 " of the journal is not there, row %" PRId64 " is", record->serial - 1,
+            record->serial);
+    record_hash(record, previous, hash);
+    if (strcmp(hash, record->hash) != 0)
         return error_set(error, ERROR_CORRUPT,
             "row %" PRId64 " of the journal was changed, moved or put in: its hash is %.64s, its "
             "content behind row %" PRId64 " has %s",
-            record.serial, record.hash, record.serial - 1, hash);
+            record->serial, record->hash, record->serial - 1, hash);
+    return true;
+}
+
+bool record_read(Statement *row, Record *ret, Error *error)
+{
+    const Record record = record_of(row);
+
+    if (!is_in_the_chain(row, &record, error))
+        return false;
     *ret = record;
     return true;
 }
 
 bool record_verify(Statement *row, const SignatureKey *key, Record *ret, Error *error)
 {
-    Record record = { 0 };
-    const void *signature;
+    const Record record = record_of(row);
     size_t length = 0;
+    const void *signature = statement_blob(row, SIGNATURE_COLUMN, &length);
 
-    if (!record_read(row, &record, error))
+    if (!is_in_the_chain(row, &record, error))
         return false;
-    signature = statement_blob(row, SIGNATURE_COLUMN, &length);
     if (length != SIGNATURE_BYTES ||
         !signature_holds(key, record.hash, strlen(record.hash), signature))
         return error_set(error, ERROR_CORRUPT,
@@ -154,7 +166,7 @@ bool evidence_write(const Facts *evidence, char **ret, Error *error)
     }
     if (text.overflow)
         return error_set(
-            error, ERROR_INVALID, "evidence of more than %d bytes", EVIDENCE_MAX_BYTES);
+            error, ERROR_INVALID, "evidence of more than %zu bytes", EVIDENCE_MAX_BYTES);
     *ret = text_take(&text);
     return true;
 }

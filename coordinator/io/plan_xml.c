@@ -9,7 +9,7 @@
 #include "common/wire/utf8.h"
 #include "coordinator/io/xml_document.h"
 
-#define PLAN_MAX_BYTES (64 * 1024 * 1024)
+#define PLAN_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define PLAN_NAMESPACE "urn:dss-upgrade:plan:1"
 /* What stands before the file's own digest, and nowhere before that. */
 #define BEFORE_DIGEST "\n<plan xmlns=\"" PLAN_NAMESPACE "\" sha256=\""
