@@ -26,11 +26,17 @@ typedef struct Door Door;
 
 #define CHANNEL_PEER_BYTES 80
 
-/* A POST_DIALLED follows, at the latest after `limit`: give it to channel_dialled(). nng 1.5.2
+typedef struct ChannelTarget {
+    const char *address;
+    unsigned port;
+    Millis limit;
+} ChannelTarget;
+
+/* A POST_DIALLED follows, at the latest after the limit: give it to channel_dialled(). nng 1.5.2
  * sometimes (3 of 8 times against a listener with a full queue) reports a connection that TCP is
  * still waiting for: what follows needs a limit of its own. */
-bool channel_dial(Mailbox *mailbox, const char *address, unsigned port, Millis limit, Channel **ret,
-    Error *error) __attribute__((nonnull, warn_unused_result));
+bool channel_dial(Mailbox *mailbox, const ChannelTarget *target, Channel **ret, Error *error)
+    __attribute__((nonnull, warn_unused_result));
 bool channel_dialled(Channel *channel, const Post *post, Error *error)
     __attribute__((nonnull, warn_unused_result));
 /* Ends what is under way and waits for its callbacks; nothing of it is in the mailbox then. */

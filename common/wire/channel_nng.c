@@ -151,24 +151,25 @@ static bool not_reached(int code, const char *what, Error *error)
     return error_set(error, ERROR_UNREACHABLE, "%s: %s", what, nng_strerror(code));
 }
 
-bool channel_dial(
-    Mailbox *mailbox, const char *address, unsigned port, Millis limit, Channel **ret, Error *error)
+bool channel_dial(Mailbox *mailbox, const ChannelTarget *target, Channel **ret, Error *error)
 {
     AUTO(Channel) *channel = NULL;
     AUTO_TEXT *url = NULL;
     int code;
 
-    if (!url_of(address, port, &url, error))
+    if (!url_of(target->address, target->port, &url, error))
         return false;
     channel = channel_new(mailbox);
-    (void)snprintf(channel->peer, sizeof(channel->peer), "%s:%u", address, port); /* may be cut */
+    /* may be cut: it is for people */
+    (void)snprintf(channel->peer, sizeof(channel->peer), "%s:%u", target->address, target->port);
     code = nng_stream_dialer_alloc(&channel->dialer, url);
     if (code != 0) {
         channel->dialer = NULL;
         return not_reached(code, url, error);
     }
     must(nng_aio_alloc(&channel->dial, on_dialled, channel));
-    nng_aio_set_timeout(channel->dial, (nng_duration)limit); /* a dial has no limit of its own */
+    nng_aio_set_timeout(
+        channel->dial, (nng_duration)target->limit); /* a dial has no limit of its own */
     nng_stream_dialer_dial(channel->dialer, channel->dial);
     *ret = TAKE(channel);
     return true;

@@ -324,13 +324,13 @@ static void begin_handshake(Link *link, Millis now)
 static void dial(Link *link, Millis now)
 {
     LinkHub *hub = link->hub;
+    ChannelTarget target = { link->address, link->port, hub->handshake_ms };
     Error error = { 0 };
 
     link->state = STATE_DIALLING;
     link->deadline = now + hub->handshake_ms + DIAL_GRACE_MS;
     link_machine_due(hub, link->deadline);
-    if (channel_dial(
-            hub->mailbox, link->address, link->port, hub->handshake_ms, &link->channel, &error))
+    if (channel_dial(hub->mailbox, &target, &link->channel, &error))
         channel_set_owner(link->channel, link);
     else
         link_machine_fail(link, &error, now);
