@@ -406,7 +406,8 @@ static pid_t start_writer(const char *path)
     for (;;) {
         AUTO_FD fd = open(path, O_WRONLY | O_APPEND);
 
-        (void)write(fd, "more", 4);
+        if (write(fd, "more", 4) < 0)
+            _exit(EXIT_FAILURE);
     }
 }
 

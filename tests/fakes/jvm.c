@@ -41,7 +41,8 @@ static void write_pid(const char *home)
     char bytes[100] = { 0 };
 
     (void)snprintf(bytes, sizeof(bytes), "%d\n", (int)getpid());
-    (void)write(fd, bytes, sizeof(bytes));
+    if (write(fd, bytes, sizeof(bytes)) < 0)
+        abort();
 }
 
 static int listen_on(const char *home)
