@@ -269,27 +269,32 @@ void plan_datasources(const ConfigurationPlan *plan, Datasources *ret)
     }
 }
 
-bool plan_carry_drivers(ConfigurationPlan *plan, const ProfileSetting *setting, Error *error)
+/* The old home's jar is looked at even where the new home has one, so that it is pinned. */
+static bool carry_driver(
+    ConfigurationPlan *plan, const ProfileSetting *setting, const char *driver, Error *error)
 {
     AUTO_TEXT *folder = memory_format("%s/%s", plan->node->old_home, setting->file);
+    AUTO_TEXT *jar = jar_folder_find(folder, driver);
+    AUTO_TEXT *path = jar ? memory_format("%s/%s", setting->file, jar) : NULL;
+    PlannedFile *file;
+
+    if (path && !plan_file(plan, path, &file, error))
+        return false;
+    if (plan_has_driver(plan, setting, driver)) {
+        plan->unchanged++;
+        return true;
+    }
+    return !path || carry_whole_file(plan, setting, path, error);
+}
+
+bool plan_carry_drivers(ConfigurationPlan *plan, const ProfileSetting *setting, Error *error)
+{
     DATASOURCES_AUTO(list);
 
     plan_datasources(plan, &list);
-    for (size_t i = 0; i < list.count; i++) {
-        const char *driver = list.items[i].driver;
-        AUTO_TEXT *jar = NULL;
-        AUTO_TEXT *path = NULL;
-
-        if (!driver || is_embedded(list.items[i].url))
-            continue;
-        if (plan_has_driver(plan, setting, driver)) {
-            plan->unchanged++;
-            continue;
-        }
-        jar = jar_folder_find(folder, driver);
-        path = jar ? memory_format("%s/%s", setting->file, jar) : NULL;
-        if (path && !carry_whole_file(plan, setting, path, error))
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].driver && !is_embedded(list.items[i].url) &&
+            !carry_driver(plan, setting, list.items[i].driver, error))
             return false;
-    }
     return true;
 }

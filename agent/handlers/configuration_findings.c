@@ -2,6 +2,7 @@
 
 #include "agent/handlers/configuration_check.h"
 #include "agent/handlers/configuration_plan.h"
+#include "agent/handlers/jdbc_url.h"
 #include "common/model/finding.h"
 #include "common/os/digest.h"
 #include "common/os/file.h"
@@ -118,6 +119,37 @@ static bool add_digests(Facts *evidence, const ConfigurationPlan *plan, Error *e
     return true;
 }
 
+static bool pack_has_datasource(const ConfigurationPlan *plan, const char *path, const char *name)
+{
+    DATASOURCES_AUTO(list);
+
+    for (size_t i = 0; i < plan->file_count; i++)
+        if (plan->files[i]->before && strcmp(plan->files[i]->path, path) == 0)
+            datasources_add(&list, path, plan->files[i]->before);
+    for (size_t i = 0; i < list.count; i++)
+        if (strcmp(list.items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A database in a file of the old home goes along as a setting, its content does not. */
+static void add_local_database_findings(
+    Facts *evidence, const ConfigurationPlan *plan, const Datasources *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const Datasource *datasource = &list->items[i];
+        JdbcUrl url;
+        Error ignored = { 0 }; /* told by other findings */
+
+        if (datasource->url && jdbc_url_parse(datasource->url, &url, &ignored) && url.embedded &&
+            !pack_has_datasource(plan, datasource->path, datasource->name))
+            finding_add(evidence, "CONF-LOCAL-DATABASE", FINDING_WARN,
+                "copy its files to the new home by hand while both servers are stopped",
+                "%s: datasource %s is a %s database in files of the node", datasource->path,
+                datasource->name, jdbc_kind_name(url.kind));
+    }
+}
+
 static void add_findings(AgentIo *io, const ConfigurationPlan *plan)
 {
     Error error = { 0 };
@@ -127,6 +159,7 @@ static void add_findings(AgentIo *io, const ConfigurationPlan *plan)
         "%zu configuration files of both homes can be read and edited", plan->file_count);
     add_problem_findings(io->evidence, plan);
     plan_datasources(plan, &list);
+    add_local_database_findings(io->evidence, plan, &list);
     for (size_t i = 0; i < plan->pair_count; i++)
         add_database_findings(io->evidence, &list, plan, i);
     for (size_t i = 0; i < plan->profile->setting_count; i++)

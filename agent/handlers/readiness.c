@@ -199,16 +199,15 @@ static bool log_in_as(const Probe *probe, const StoreTest *test, const char *nam
 /* What was made goes, whatever happened before; the first failure is the one that is told. */
 static bool clean_up(const StoreTest *test, const char *name, Error *error)
 {
-    Error ignored = { 0 };
-    Error *where = error->kind == ERROR_NONE ? error : &ignored;
-    bool good = true;
+    Error role = { 0 }, user = { 0 };
+    bool role_is_gone = test->domain || delete_role(test, &role);
+    bool user_is_gone = delete_user(test, name, &user);
 
-    if (!test->domain)
-        good = delete_role(test, where);
-    if (where->kind != ERROR_NONE)
-        where = &ignored;
-    ignored = (Error){ 0 };
-    return delete_user(test, name, where) && good;
+    if (error->kind != ERROR_NONE)
+        return false;
+    if (!user_is_gone)
+        return error_set(error, user.kind, "%s", user.text);
+    return role_is_gone || error_set(error, role.kind, "%s", role.text);
 }
 
 static bool test_users(const Probe *probe, const StoreTest *test, Error *error)

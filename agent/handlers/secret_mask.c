@@ -91,6 +91,8 @@ static void mask_words(const char *text, Text *out)
         text_add_bytes(out, text, (size_t)(end - text) + skip);
         if (length > strspn(end + skip, " \t\r\n"))
             text_add(out, SECRET_MASK);
+        else
+            text_add_bytes(out, end + skip, length);
         text = end + skip + length;
     }
     text_add(out, "%s", text);
