@@ -136,22 +136,28 @@ static bool is_shown(const Fact *fact)
     return fact->name[0] != '~';
 }
 
+/* One fact of a long list: a table, a statement, a file, a checkpoint. */
+static bool is_detail(const Fact *fact)
+{
+    return strchr(fact->name, ':') != NULL;
+}
+
+/* What sums up comes first, then the beginning of the lists. */
 static void print_evidence(const Event *event, FILE *stream)
 {
     size_t shown = 0, more = 0;
 
-    for (size_t i = 0; i < event->evidence.count; i++) {
-        const Fact *fact = &event->evidence.items[i];
+    for (unsigned details = 0; details < 2; details++)
+        for (size_t i = 0; i < event->evidence.count; i++) {
+            const Fact *fact = &event->evidence.items[i];
 
-        if (!is_shown(fact))
-            continue;
-        if (shown == FACTS_SHOWN) {
-            more++;
-            continue;
+            if (!is_shown(fact) || is_detail(fact) != (details == 1))
+                continue;
+            if (shown++ < FACTS_SHOWN)
+                (void)fprintf(stream, "        %s = %.160s\n", fact->name, fact->value);
+            else
+                more++;
         }
-        (void)fprintf(stream, "        %s = %.160s\n", fact->name, fact->value);
-        shown++;
-    }
     if (more > 0)
         (void)fprintf(stream, "        and %zu more: report --json\n", more);
 }

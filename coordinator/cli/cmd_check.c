@@ -13,7 +13,7 @@ static int run_check(const CliCall *call, Error *error)
         !session_fleet(call, inventory, &fleet, error) ||
         !preflight_run(fleet, inventory, PREFLIGHT_INSPECT, &preflight, error))
         return cli_exit_code(error->kind);
-    return session_judge(call, &preflight, &bypasses, stdout);
+    return session_judge(call, &preflight, &bypasses, FINDINGS_ALL, stdout);
 }
 
 const CliCommand cmd_check = {
@@ -113,7 +113,7 @@ static int run_config_diff(const CliCall *call, Error *error)
     for (size_t i = 0; i < preflight.target_count; i++)
         if (preflight.targets[i].answered)
             print_preview(&preflight.targets[i]);
-    return session_judge(call, &preflight, &none, stderr);
+    return session_judge(call, &preflight, &none, FINDINGS_NOTABLE, stderr);
 }
 
 const CliCommand cmd_config_diff = {

@@ -35,7 +35,7 @@ static int run_plan(const CliCall *call, Error *error)
         !session_fleet(call, inventory, &fleet, error) ||
         !preflight_run(fleet, inventory, PREFLIGHT_INSPECT, &preflight, error))
         return cli_exit_code(error->kind);
-    code = session_judge(call, &preflight, &bypasses, stderr);
+    code = session_judge(call, &preflight, &bypasses, FINDINGS_NOTABLE, stderr);
     if (code != EXIT_DONE) {
         (void)fprintf(stderr, "dss-coordinator: no plan was written: mend what FAILED, or bypass a "
                               "check with --bypass CHECK --reason TEXT\n");

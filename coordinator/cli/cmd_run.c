@@ -182,7 +182,7 @@ static int look_again(const CliCall *call, Night *night, const Bypasses *bypasse
         (!preflight_read_scripts(night->inventory, &night->scripts, error) ||
             !preflight_matches(&preflight, night->fleet, night->plan, error)))
         return cli_exit_code(error->kind);
-    return session_judge(call, &preflight, bypasses, stderr);
+    return session_judge(call, &preflight, bypasses, FINDINGS_NOTABLE, stderr);
 }
 
 static bool append_first(const CliCall *call, Night *night, Event *event, Error *error)

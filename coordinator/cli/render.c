@@ -24,7 +24,7 @@ typedef struct Rendering {
     FILE *stream;
     const Bypasses *bypasses;
     FindingCount count;
-    bool json;
+    FindingDetail detail;
 } Rendering;
 
 static bool count_finding(Rendering *rendering, const Finding *finding)
@@ -46,6 +46,8 @@ static void print_finding(void *self, const char *where, const Finding *finding)
     Rendering *rendering = self;
     bool bypassed = count_finding(rendering, finding);
 
+    if (finding->severity == FINDING_PASS && rendering->detail == FINDINGS_NOTABLE)
+        return;
     (void)fprintf(rendering->stream, "%-4s %-26s %-12s %s%s\n",
         finding_severity_name(finding->severity), finding->id, where, finding->evidence,
         bypassed ? " (bypassed)" : "");
@@ -76,9 +78,9 @@ static void print_finding_json(void *self, const char *where, const Finding *fin
 }
 
 FindingCount render_findings_text(
-    const Preflight *preflight, const Bypasses *bypasses, FILE *stream)
+    const Preflight *preflight, const Bypasses *bypasses, FindingDetail detail, FILE *stream)
 {
-    Rendering rendering = { .stream = stream, .bypasses = bypasses };
+    Rendering rendering = { .stream = stream, .bypasses = bypasses, .detail = detail };
 
     preflight_each_finding(preflight, print_finding, &rendering);
     (void)fprintf(stream, "%u passed, %u warnings, %u FAILED, %u bypassed\n", rendering.count.pass,
@@ -89,7 +91,7 @@ FindingCount render_findings_text(
 FindingCount render_findings_json(
     const Preflight *preflight, const Bypasses *bypasses, FILE *stream)
 {
-    Rendering rendering = { .stream = stream, .bypasses = bypasses, .json = true };
+    Rendering rendering = { .stream = stream, .bypasses = bypasses };
 
     (void)fputs("{\"findings\":[", stream);
     preflight_each_finding(preflight, print_finding_json, &rendering);

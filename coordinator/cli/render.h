@@ -21,9 +21,14 @@ typedef struct FindingCount {
 } FindingCount;
 
 bool bypasses_have(const Bypasses *bypasses, const char *id) __attribute__((nonnull));
-/* Passes are printed only when `all`; JSON always has all. */
-FindingCount render_findings_text(
-    const Preflight *preflight, const Bypasses *bypasses, FILE *stream) __attribute__((nonnull));
+/* JSON always has all. */
+typedef enum FindingDetail {
+    FINDINGS_ALL,
+    FINDINGS_NOTABLE, /* without what has passed */
+} FindingDetail;
+
+FindingCount render_findings_text(const Preflight *preflight, const Bypasses *bypasses,
+    FindingDetail detail, FILE *stream) __attribute__((nonnull));
 FindingCount render_findings_json(
     const Preflight *preflight, const Bypasses *bypasses, FILE *stream) __attribute__((nonnull));
 

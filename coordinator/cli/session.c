@@ -62,11 +62,11 @@ bool session_find_run(const CliCall *call, Journal *journal, JournalRun *ret, Er
               : journal_last_run(journal, NULL, ret, error);
 }
 
-int session_judge(
-    const CliCall *call, const Preflight *preflight, const Bypasses *bypasses, FILE *stream)
+int session_judge(const CliCall *call, const Preflight *preflight, const Bypasses *bypasses,
+    FindingDetail detail, FILE *stream)
 {
     FindingCount count = cli_json(call) ? render_findings_json(preflight, bypasses, stream)
-                                        : render_findings_text(preflight, bypasses, stream);
+                                        : render_findings_text(preflight, bypasses, detail, stream);
 
     if (count.trust)
         return EXIT_REFUSED;

@@ -27,7 +27,7 @@ bool session_find_run(const CliCall *call, Journal *journal, JournalRun *ret, Er
     __attribute__((nonnull, warn_unused_result));
 /* Shows the findings; EXIT_DONE, or the exit code that they stand for. */
 int session_judge(const CliCall *call, const Preflight *preflight, const Bypasses *bypasses,
-    FILE *stream) __attribute__((nonnull));
+    FindingDetail detail, FILE *stream) __attribute__((nonnull));
 /* Step by number ("12") or by label ("stop-server node2"); EVENT_NO_STEP when there is none. */
 uint32_t session_step(const Plan *plan, const char *name, const char *target)
     __attribute__((nonnull(1, 2)));

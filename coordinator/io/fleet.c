@@ -17,7 +17,6 @@ struct Fleet {
     Link **links;
     FleetMember *members;
     int signals;
-    sigset_t old_mask;
 };
 
 static bool watch_signals(Fleet *fleet, Error *error)
@@ -27,7 +26,7 @@ static bool watch_signals(Fleet *fleet, Error *error)
     (void)sigemptyset(&mask); /* cannot fail for a set of ours */
     (void)sigaddset(&mask, SIGINT);
     (void)sigaddset(&mask, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &mask, &fleet->old_mask) != 0)
+    if (sigprocmask(SIG_BLOCK, &mask, NULL) != 0)
         return error_set(error, ERROR_IO, "signals cannot be blocked: %s", strerrordesc_np(errno));
     fleet->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fleet->signals < 0)
@@ -84,10 +83,8 @@ void fleet_close(Fleet *fleet)
     link_hub_free(fleet->hub);
     for (size_t i = 0; fleet->members && i < fleet->inventory->agent_count; i++)
         facts_done(&fleet->members[i].hello);
-    if (fleet->signals >= 0) {
+    if (fleet->signals >= 0)
         (void)close(fleet->signals);
-        (void)sigprocmask(SIG_SETMASK, &fleet->old_mask, NULL); /* as it was; cannot fail */
-    }
     free(fleet->members);
     free(fleet->links);
     free(fleet);

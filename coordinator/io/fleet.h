@@ -45,7 +45,8 @@ bool fleet_open(const Inventory *inventory, const char *tls_folder, Fleet **ret,
 void fleet_close(Fleet *fleet);
 const FleetMember *fleet_member(const Fleet *fleet, const char *agent) __attribute__((nonnull));
 
-/* Waits for one event, at most so long. SIGINT and SIGTERM arrive as events. */
+/* Waits for one event, at most so long. SIGINT and SIGTERM arrive as events, from the opening of
+ * the fleet to the end of the process. */
 void fleet_wait(Fleet *fleet, Millis timeout, FleetEvent *ret) __attribute__((nonnull));
 void fleet_event_done(FleetEvent *event) __attribute__((nonnull));
 /* Until all agents have said hello, one was refused, or the time is over. */

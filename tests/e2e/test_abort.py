@@ -15,9 +15,10 @@ def lead_until(lab, number):
     text = []
     for line in upgrades.lines_of(process):
         text.append(line)
-        done += " step-done " in line
-        if done == number:
-            process.send_signal(signal.SIGTERM)
+        if " step-done " in line:
+            done += 1
+            if done == number:
+                process.send_signal(signal.SIGTERM)
     process.wait(timeout=120)
     process.stdout.close()
     assert process.returncode in (5, 128 + signal.SIGTERM), "\n".join(text)
