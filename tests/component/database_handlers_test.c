@@ -24,7 +24,8 @@ typedef struct World {
     DatabaseType type;
     Profile *profile;
     const AgentDatabase *config;
-    const AgentDatabase *carbon; /* the same databases by the servers' account */
+    AgentDatabase carbon; /* the same databases by the servers' account */
+    char *carbon_logins[SIDE_COUNT];
     AgentConfig agent;
     WorkerIo worker;
     Command command;
@@ -49,15 +50,17 @@ static unsigned port_of(const AgentDatabase *config, DatabaseSide side)
 }
 
 /* The servers' account on one side, and a login with it. */
-static void make_account(World *world, AgentDatabase *carbon, DatabaseSide side)
+static void make_account(World *world, DatabaseSide side)
 {
     AUTO(Database) *server = lab_open(world->config, side);
     unsigned port = port_of(world->config, side);
-    DatabaseLogin *login = side == SIDE_PRODUCTION ? &carbon->production : &carbon->staging;
+    DatabaseLogin *login =
+        side == SIDE_PRODUCTION ? &world->carbon.production : &world->carbon.staging;
     char *path = lab_file(side == SIDE_PRODUCTION ? "carbon-production" : "carbon-staging");
     AUTO_TEXT *text = memory_format("[%s]\nhost=127.0.0.1\nport=%u\nuser=%s\npassword=%s\n",
         world->type == DATABASE_MYSQL ? "client" : "carbon", port, ACCOUNT, PASSWORD);
 
+    world->carbon_logins[side] = path;
     write_login(path, text);
     if (world->type == DATABASE_MYSQL) {
         lab_run(server, "CREATE OR REPLACE USER '" ACCOUNT "'@'%%' IDENTIFIED BY '" PASSWORD "'");
@@ -103,7 +106,6 @@ static int make_world(void **state)
 {
     AUTO_TEXT *folder = lab_source("sql/profiles/dss-3.2.0");
     World *world = memory_new(sizeof(*world));
-    AgentDatabase *carbon = memory_new(sizeof(*carbon));
     Error error = { 0 };
 
     world->type = *(const DatabaseType *)*state;
@@ -118,10 +120,9 @@ static int make_world(void **state)
     world->worker.io.profile = world->profile;
     lab_make_layout(world->config, SIDE_PRODUCTION, "4.0", 1);
     lab_create(world->config, SIDE_STAGING);
-    *carbon = *world->config;
-    make_account(world, carbon, SIDE_PRODUCTION);
-    make_account(world, carbon, SIDE_STAGING);
-    world->carbon = carbon;
+    world->carbon = *world->config;
+    make_account(world, SIDE_PRODUCTION);
+    make_account(world, SIDE_STAGING);
     world->production = lab_open(world->config, SIDE_PRODUCTION);
     *state = world;
     return 0;
@@ -135,6 +136,8 @@ static int remove_world(void **state)
     command_done(&world->command);
     worker_io_done(&world->worker);
     profile_free(world->profile);
+    for (DatabaseSide side = 0; side < SIDE_COUNT; side++)
+        free(world->carbon_logins[side]);
     free(world);
     return 0;
 }
@@ -349,7 +352,7 @@ static void a_date_of_zero_is_worth_a_word(void **state)
 static void traffic_above_a_limit_holds(void **state)
 {
     World *world = *state;
-    AUTO(Database) *session = lab_open(world->carbon, SIDE_PRODUCTION);
+    AUTO(Database) *session = lab_open(&world->carbon, SIDE_PRODUCTION);
 
     begin_command(world, COMMAND_MEASURE_TRAFFIC);
     facts_add(&world->command.args, ARG_ACCOUNT, ACCOUNT);
@@ -377,7 +380,7 @@ static void begin_quiet(World *world, const char *address)
 static void a_session_that_stays_is_named(void **state)
 {
     World *world = *state;
-    AUTO(Database) *session = lab_open(world->carbon, SIDE_PRODUCTION);
+    AUTO(Database) *session = lab_open(&world->carbon, SIDE_PRODUCTION);
 
     begin_quiet(world, "127.0.0.1");
     run_badly(world, &handler_prove_quiet, ERROR_PRECONDITION, "of carbon from 127.0.0.1 (");
@@ -394,7 +397,7 @@ static bool may_log_in(const World *world, DatabaseSide side)
     AUTO(Database) *session = NULL;
     Error error = { 0 };
 
-    return database_open(world->carbon, side, NULL, &database_limits_default, &session, &error);
+    return database_open(&world->carbon, side, NULL, &database_limits_default, &session, &error);
 }
 
 static void begin_accounts(World *world, CommandKind kind)
@@ -459,7 +462,7 @@ static void begin_switched(World *world)
 static void servers_have_to_be_on_staging_alone(void **state)
 {
     World *world = *state;
-    AUTO(Database) *old = lab_open(world->carbon, SIDE_PRODUCTION);
+    AUTO(Database) *old = lab_open(&world->carbon, SIDE_PRODUCTION);
     AUTO(Database) *new = NULL;
 
     begin_switched(world);
@@ -467,7 +470,7 @@ static void servers_have_to_be_on_staging_alone(void **state)
     database_close(TAKE(old));
     begin_switched(world);
     run_badly(world, &handler_prove_switched, ERROR_PRECONDITION, "no session from 127.0.0.1");
-    new = lab_open(world->carbon, SIDE_STAGING);
+    new = lab_open(&world->carbon, SIDE_STAGING);
     begin_switched(world);
     run_well(world, &handler_prove_switched, RESULT_ALREADY);
     assert_string_equal(facts_get(&world->worker.evidence, "sessions-from:127.0.0.1"), "1");

@@ -11,6 +11,8 @@
 
 #include "common/base/memory.h"
 
+static Arena *logins; /* of the whole program, until it ends */
+
 static const char *setting(const char *name)
 {
     const char *value = getenv(name);
@@ -24,9 +26,12 @@ static const char *setting(const char *name)
 
 const AgentDatabase *lab_database(DatabaseType type, const char *name)
 {
-    AgentDatabase *config = memory_new(sizeof(*config));
+    AgentDatabase *config;
 
-    config->name = memory_text(name);
+    if (!logins)
+        logins = arena_new();
+    config = arena_take(logins, sizeof(*config));
+    config->name = arena_text(logins, name);
     config->type = type;
     config->production.database = config->staging.database = config->name;
     if (type == DATABASE_MYSQL) {
