@@ -1,6 +1,7 @@
 """The stand-in server behaves as the facts say of the real one; run by ctest with pytest."""
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,12 +26,11 @@ FAILED = "delayed due to the following unsatisfied items"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("carbon")
-    for parent in [path, *path.parents]:  # the database servers run as other users
-        if parent.stat().st_uid == os.geteuid() and parent != pathlib.Path("/tmp"):
-            parent.chmod(0o755)
-    return path
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="dss-carbon-"))
+    path.chmod(0o755)  # the database servers run as other users
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="module")
