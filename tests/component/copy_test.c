@@ -9,6 +9,7 @@
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/os/clock.h"
 #include "tests/component/database_lab.h"
 #include "tests/component/lab_agent.h"
 
@@ -423,6 +424,41 @@ static void a_row_that_is_there_once_more_is_found(void **state)
         "the same rows, but not equally often");
 }
 
+static void copies_layout(DatabaseType type, const char *layout, unsigned megabytes)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    FACTS_AUTO(evidence);
+    Millis started;
+
+    database_close(TAKE(lab->production));
+    lab_make_layout(lab->database, SIDE_PRODUCTION, layout, megabytes);
+    lab->production = lab_open(lab->database, SIDE_PRODUCTION);
+    started = clock_now();
+    assert_int_equal(
+        lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence),
+        RESULT_DONE);
+    print_message("%s, layout %s: %s rows, %s bytes in %lld ms\n", database_type_name(type), layout,
+        facts_get(&evidence, "rows"), facts_get(&evidence, "~bytes"),
+        (long long)(clock_now() - started));
+    assert_true(facts_number(&evidence, "tables", 0) >= 32);
+    assert_true(facts_number(&evidence, "rows", 0) > 100);
+}
+
+/* DSS_TEST_MEGABYTES: how much of it, for measuring. */
+static void every_layout_is_copied_with_its_rows(void **state)
+{
+    const char *words = getenv("DSS_TEST_MEGABYTES");
+    unsigned long long megabytes = 1;
+
+    (void)state;
+    if (words)
+        assert_true(text_to_number(words, 10000, &megabytes));
+    copies_layout(DATABASE_MYSQL, "4.0", (unsigned)megabytes);
+    copies_layout(DATABASE_MYSQL, "4.2", (unsigned)megabytes);
+    copies_layout(DATABASE_POSTGRESQL, "4.0", (unsigned)megabytes);
+    copies_layout(DATABASE_POSTGRESQL, "4.2", (unsigned)megabytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_copy_that_was_killed_anywhere_ends_the_same),
         cmocka_unit_test(verified_tables_are_not_copied_again),
         cmocka_unit_test(a_changed_row_is_found_and_named_by_its_key),
+        cmocka_unit_test(every_layout_is_copied_with_its_rows),
         cmocka_unit_test(a_row_that_is_there_once_more_is_found),
     };
 
