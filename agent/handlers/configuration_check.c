@@ -10,29 +10,37 @@ typedef struct Check {
     Facts *problems;
 } Check;
 
-/* The element that the text names, and the file it is in; NULL when there is none. */
+/* The element of the file that the text names, or NULL. */
+static const XmlElement *element_named(
+    const XmlTree *tree, const ProfileSetting *setting, const char *text)
+{
+    size_t position = 0;
+    const XmlElement *element;
+
+    while ((element = xml_each(tree, NULL, setting->anchor, &position))) {
+        AUTO_TEXT *key = xml_key(tree, element, setting->key);
+
+        if (key && strcmp(key, text) == 0)
+            return element;
+    }
+    return NULL;
+}
+
+/* The same in all files that the row names; *ret_tree is that of the element. */
 static const XmlElement *target_of(
     const Check *check, const ProfileSetting *setting, const char *text, const XmlTree **ret_tree)
 {
-    const char *pattern =
-        setting->value && setting->kind == SETTING_REFERENCE ? setting->value : setting->file;
+    bool elsewhere = setting->value && setting->kind == SETTING_REFERENCE;
     size_t files = 0;
+    const XmlElement *element = NULL;
     const PlannedFile *file;
 
-    while ((file = plan_each_after(check->plan, pattern, &files))) {
-        size_t position = 0;
-        const XmlElement *element;
-
-        while ((element = xml_each(file->after, NULL, setting->anchor, &position))) {
-            AUTO_TEXT *key = xml_key(file->after, element, setting->key);
-
-            if (key && strcmp(key, text) == 0) {
-                *ret_tree = file->after;
-                return element;
-            }
-        }
+    while (!element && (file = plan_each_after(
+                            check->plan, elsewhere ? setting->value : setting->file, &files))) {
+        element = element_named(file->after, setting, text);
+        *ret_tree = file->after;
     }
-    return NULL;
+    return element;
 }
 
 static void note_unresolved(const Check *check, const ProfileSetting *setting,

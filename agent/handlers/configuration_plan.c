@@ -94,7 +94,7 @@ bool plan_file(ConfigurationPlan *plan, const char *path, PlannedFile **ret, Err
         }
     file = memory_new(sizeof(*file));
     *file = (PlannedFile){ .path = memory_text(path) };
-    plan->files = memory_grow(plan->files, (plan->file_count + 1) * sizeof(plan->files[0]));
+    plan->files = memory_grow(plan->files, (plan->file_count + 1) * sizeof(PlannedFile *));
     plan->files[plan->file_count++] = file;
     *ret = file;
     return read_file(plan, file, error);

@@ -13,7 +13,6 @@
 #define ENTRY_BYTES       46 /* of the central directory, without name, extra and comment */
 #define ENTRY_SIGNATURE   0x02014b50u
 #define COMMENT_MAX       65535
-#define JAR_NAME_MAX      1024
 #define AT_COUNT          10
 #define AT_DIRECTORY      16
 #define AT_NAME_LENGTH    28
@@ -95,41 +94,26 @@ bool jar_has_class(const char *path, const char *class_name)
     return found;
 }
 
-static int compare_names(const void *a, const void *b)
+static int is_jar(const struct dirent *entry)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+    size_t length = strlen(entry->d_name);
 
-static size_t list_jars(const char *folder, char *names[JAR_NAME_MAX])
-{
-    DIR *stream = opendir(folder);
-    const struct dirent *entry;
-    size_t count = 0;
-
-    while (stream && count < JAR_NAME_MAX && (entry = readdir(stream))) {
-        size_t length = strlen(entry->d_name);
-
-        if (length > 4 && strcmp(entry->d_name + length - 4, ".jar") == 0)
-            names[count++] = memory_text(entry->d_name);
-    }
-    if (stream)
-        (void)closedir(stream); /* was read only */
-    qsort(names, count, sizeof(names[0]), compare_names);
-    return count;
+    return length > 4 && strcmp(entry->d_name + length - 4, ".jar") == 0;
 }
 
 char *jar_folder_find(const char *folder, const char *class_name)
 {
-    char *names[JAR_NAME_MAX];
-    size_t count = list_jars(folder, names);
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_jar, alphasort);
     char *found = NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        AUTO_TEXT *path = memory_format("%s/%s", folder, names[i]);
+    for (int i = 0; i < count; i++) {
+        AUTO_TEXT *path = memory_format("%s/%s", folder, entries[i]->d_name);
 
         if (!found && jar_has_class(path, class_name))
-            found = memory_text(names[i]);
-        free(names[i]);
+            found = memory_text(entries[i]->d_name);
+        free(entries[i]);
     }
+    free(entries);
     return found;
 }

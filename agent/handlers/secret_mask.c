@@ -72,9 +72,9 @@ static size_t attribute_value(const char *text)
 /* Copies `text` and masks what stands behind each secret word. */
 static void mask_words(const char *text, Text *out)
 {
-    const char *end = text, *word;
+    const char *end = text;
 
-    while ((word = next_word(text, &end))) {
+    while (next_word(text, &end)) {
         size_t skip = parameter_value(end), length;
 
         if (skip > 0) {

@@ -4,7 +4,7 @@
 
 #include "common/base/memory.h"
 
-#define CONTEXT   3
+#define CONTEXT   ((size_t)3)
 #define CELLS_MAX ((size_t)16 << 20) /* of the table; beyond it all lines in between are shown */
 
 typedef struct Line {
@@ -31,7 +31,7 @@ typedef struct Edits {
 
 static Lines split(const char *text)
 {
-    Lines lines = { 0 };
+    Lines lines = { .items = memory_new(sizeof(Line)) };
     size_t capacity = 0;
 
     while (*text) {

@@ -15,14 +15,16 @@ static const char *step_end(const char *at)
     char quote = '\0';
 
     for (; *at; at++) {
-        if (quote)
-            quote = *at == quote ? '\0' : quote;
-        else if (inside && (*at == '\'' || *at == '"'))
+        if (quote) {
+            if (*at == quote)
+                quote = '\0';
+        } else if (inside && (*at == '\'' || *at == '"')) {
             quote = *at;
-        else if (*at == '[' || *at == ']')
+        } else if (*at == '[' || *at == ']') {
             inside = *at == '[';
-        else if (*at == '/' && !inside)
+        } else if (*at == '/' && !inside) {
             break;
+        }
     }
     return at;
 }

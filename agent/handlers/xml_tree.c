@@ -42,7 +42,7 @@ static bool parse_with_libxml(XmlTree *tree, Error *error)
 
 static bool find_charset(XmlTree *tree, Error *error)
 {
-    const char *declared = (const char *)tree->document->encoding;
+    const char *declared = (const char *)((const xmlDoc *)tree->document)->encoding;
 
     tree->charset = CHARSET_UTF8;
     if (memchr(tree->bytes, '\0', tree->length))

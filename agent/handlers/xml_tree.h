@@ -60,7 +60,7 @@ typedef struct XmlTree {
     XmlCharset charset;
     XmlElement **elements; /* in document order; [0] is the root */
     size_t count;
-    struct _xmlDoc *document;
+    void *document; /* xmlDoc: libxml2 stays out of this header */
     Arena *arena;
 } XmlTree;
 
