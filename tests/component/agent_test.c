@@ -679,7 +679,7 @@ static void a_signal_ends_it_at_once_and_another_reads_certificates(void **state
     begin = clock_now();
     status = end_agent(place, SIGTERM);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_true(clock_now() - begin < 1000);
+    assert_true(clock_now() - begin < 3000);
     wait_a_while(place, SLOW_MS);
     assert_order(place, ""); /* the worker ended with it */
 }
