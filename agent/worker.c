@@ -147,6 +147,7 @@ bool worker_start(
 static void kill_session(Worker *worker)
 {
     worker->killed = true;
+    (void)kill(worker->process, SIGKILL); /* not waited for yet: the number is still its own */
     (void)session_kill(worker->process);
 }
 
