@@ -230,6 +230,7 @@ int worker_child_run(const WorkerDuty *duty)
         (void)fprintf(stderr, "dss-agent: worker: it is started by the agent alone\n");
         return 1;
     }
+    (void)signal(SIGPIPE, SIG_IGN); /* a server that goes away is an error, not our end */
     if (read_command(&child, &error) && work_and_answer(&child, &error))
         return 0;
     (void)fprintf(stderr, "dss-agent: worker: %s\n", error.text);
