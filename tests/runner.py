@@ -18,6 +18,7 @@ import xml.etree.ElementTree as ElementTree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 LEVELS = ("unit", "sim", "component")
+E2E_JOBS = 4  # labs wait more than they work
 SANITIZERS = ("asan", "tsan")
 C_FILES = ("common", "coordinator", "agent", "tests")
 ENVIRONMENT = {
@@ -119,7 +120,7 @@ def end_to_end(arguments, count):
     report = TOP / "build/debug/e2e.xml"
     report.unlink(missing_ok=True)
     # seen as it goes: these take minutes
-    subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", f"--junitxml={report}",
+    subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-n", str(E2E_JOBS), f"--junitxml={report}",
                     "-p", "no:cacheprovider", "tests/e2e", *arguments], cwd=TOP, check=False,
                    env={**os.environ, "DSS_BUILD": str(TOP / "build/debug"),
                         "PYTHONDONTWRITEBYTECODE": "1"})

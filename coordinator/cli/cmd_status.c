@@ -56,6 +56,8 @@ static void print_json(const JournalRun *found, const Run *run)
         (void)printf(",");
         render_json_member(stdout, "target", run->plan->steps[i].target);
         (void)printf(",");
+        render_json_member(stdout, "agent", run->plan->steps[i].agent);
+        (void)printf(",");
         render_json_member(stdout, "state", step_state_name(step->state));
         (void)printf(",\"attempt\":%" PRIu32 ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64
                      "}",
