@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "common/os/openssl_reason.h"
 #include "common/wire/tls_peer.h"
+#include "common/wire/tls_reason.h"
 
 struct TlsContext {
     SSL_CTX *ssl;
@@ -47,9 +48,7 @@ static int on_verify(int good, X509_STORE_CTX *store)
     if (session->refusal.kind != ERROR_NONE)
         return 0;
     if (!good) {
-        (void)error_set(&session->refusal, ERROR_REFUSED, "its certificate is refused: %s%s",
-            X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)),
-            depth > 0 ? " (the authority's)" : "");
+        tls_reason_of_verification(store, &session->refusal);
         return 0;
     }
     if (depth > 0 || tls_peer_check(X509_STORE_CTX_get_current_cert(store), &wanted, &session->peer,
@@ -206,7 +205,7 @@ static TlsOutcome broken(TlsSession *session, int code, Error *error)
     else if (code == SSL_ERROR_ZERO_RETURN)
         (void)error_set(error, ERROR_UNREACHABLE, "the peer closed the connection");
     else
-        (void)error_set(error, ERROR_REFUSED, "TLS: %s", openssl_reason());
+        tls_reason_of_failure(error);
     ERR_clear_error();
     return TLS_BROKEN;
 }
@@ -298,8 +297,8 @@ static bool verifies(X509_STORE_CTX *store, Error *error)
 {
     if (X509_verify_cert(store) == 1)
         return true;
-    return error_set(error, ERROR_REFUSED, "its certificate is refused: %s",
-        X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+    tls_reason_of_verification(store, error);
+    return false;
 }
 
 bool tls_session_is_still_good(const TlsSession *session, const TlsContext *context, Error *error)
