@@ -94,6 +94,8 @@ static void find_agent(Preflight *preflight, const FleetMember *member)
 {
     const InventoryAgent *agent = member->declared;
     Facts *findings = &preflight->agent_findings;
+    AUTO_TEXT *silent = memory_format(
+        "agent %s (%s:%u): it has not answered", agent->name, agent->address, agent->port);
 
     if (member->known) {
         finding_add(findings, "AGENT-UP", FINDING_PASS, "", "agent %s: %s", agent->name,
@@ -101,12 +103,11 @@ static void find_agent(Preflight *preflight, const FleetMember *member)
         return;
     }
     finding_add(findings, member->refused ? "AGENT-TRUST" : "AGENT-UP", FINDING_FAIL,
-        member->refused ? "issue the agent a certificate of this cluster's CA (dss-coordinator ca "
-                          "issue) and restart it"
+        member->refused ? "give it a certificate and the ca.crt of this coordinator's authority "
+                          "(dss-coordinator ca issue) and restart it; its log says what it refused"
                         : "start dss-agent on that host, open the port, or correct the address in "
                           "the inventory",
-        "agent %s at %s:%u: %s", agent->name, agent->address, agent->port,
-        member->why_down.kind != ERROR_NONE ? member->why_down.text : "it has not answered");
+        "%s", member->why_down.kind != ERROR_NONE ? member->why_down.text : silent);
 }
 
 static void find_clock(Preflight *preflight, const FleetMember *member)
