@@ -113,7 +113,7 @@ static void check_referenced(
         return; /* a registry of the node's own */
     if (jdbc_database_type(url.kind) == DATABASE_TYPE_COUNT) {
         facts_format(check->problems, PROBLEM_TYPE,
-            "%s: datasource %s (%s) is a %s database: only MySQL, MariaDB and PostgreSQL can be "
+            "%s: datasource %s (%s) leads to %s: only MySQL, MariaDB and PostgreSQL can be "
             "upgraded by this program",
             datasource->path, datasource->name, setting->meaning, jdbc_kind_name(url.kind));
         return;

@@ -145,7 +145,7 @@ static void add_local_database_findings(
             !pack_has_datasource(plan, datasource->path, datasource->name))
             finding_add(evidence, "CONF-LOCAL-DATABASE", FINDING_WARN,
                 "copy its files to the new home by hand while both servers are stopped",
-                "%s: datasource %s is a %s database in files of the node", datasource->path,
+                "%s: datasource %s leads to %s in files of the node", datasource->path,
                 datasource->name, jdbc_kind_name(url.kind));
     }
 }

@@ -21,6 +21,7 @@
 static bool home_is_there(NodeView *view, const Home *home, const char *id)
 {
     const char *const files[] = { home->profile->start_script, "repository/conf/carbon.xml" };
+    bool is_folder = file_kind(home->path, LINKS_FOLLOWED) == FILE_FOLDER;
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         AUTO_TEXT *path = home_file(home, files[i]);
@@ -32,7 +33,8 @@ static bool home_is_there(NodeView *view, const Home *home, const char *id)
             home->side == HOME_OLD ? "correct the node's old home in the agent's configuration"
                                    : "unpack the new release there, or correct the node's new home "
                                      "in the agent's configuration",
-            "%s is no Carbon home: %s is not there", home->path, files[i]);
+            is_folder ? "%s is no Carbon home: %s is not there" : "%s does not exist (no %s)",
+            home->path, files[i]);
         return true;
     }
     node_passes(view, id, "%s is a Carbon home", home->path);
