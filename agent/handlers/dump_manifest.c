@@ -5,7 +5,7 @@
 #include "common/os/file.h"
 
 #define HEADER       "dss-dump 1\n"
-#define MANIFEST_MAX (8 * 1024 * 1024) /* bytes */
+#define MANIFEST_MAX ((size_t)8 << 20) /* bytes */
 
 void dump_manifest_done(DumpManifest *manifest)
 {
@@ -29,7 +29,7 @@ bool dump_manifest_write(const DumpManifest *manifest, const char *path, Error *
     }
     if (text.overflow)
         return error_set(
-            error, ERROR_INVALID, "%s would have more than %d bytes", path, MANIFEST_MAX);
+            error, ERROR_INVALID, "%s would have more than %zu bytes", path, MANIFEST_MAX);
     return file_replace(path, text.bytes, text.length, 0600, error);
 }
 

@@ -9,7 +9,7 @@
 #include "common/os/file.h"
 #include "common/os/process.h"
 
-#define CHUNK_BYTES     (256 * 1024)
+#define CHUNK_BYTES     ((size_t)256 << 10)
 #define VERSION_TIMEOUT 10000
 #define WORDS_MAX       24
 
@@ -43,7 +43,7 @@ static void add(Words *words, const char *format, ...)
 
 static void add_variable(Words *words, const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = secure_getenv(name);
 
     if (value)
         add(words, "%s=%s", name, value);

@@ -256,19 +256,12 @@ static bool begin(
         !migration_ledger_put(ledger, "script", chosen->name, error) ||
         !migration_ledger_put(ledger, "script-sha256", chosen->sha256, error) ||
         !migration_ledger_put(ledger, "layout-before", view->layout.name, error) ||
-        !migration_ledger_put(ledger, "statements", count, error))
+        !migration_ledger_put(ledger, "statements", count, error) ||
+        !migration_ledger_set_phase(ledger, MIGRATION_RUNNING, error))
         return false;
     free(view->id);
     view->id = memory_text(id);
     return true;
-}
-
-static bool start(AgentIo *io, const Command *command, View *view, const Chosen *chosen,
-    const SqlScript *script, Error *error)
-{
-    return invariants_record(io, view->database, command->target, error) &&
-           begin(view, command, chosen, script->count, error) &&
-           migration_ledger_set_phase(&view->ledger, MIGRATION_RUNNING, error);
 }
 
 static bool same_script(const View *view, const Chosen *chosen, Error *error)
@@ -295,8 +288,10 @@ static bool apply(AgentIo *io, const Command *command, Error *error)
         !sql_script_check(chosen.text, database_type(view.database), error) ||
         !sql_script_split(chosen.text, database_type(view.database), &script, error))
         return error_prefix(error, "script: ");
-    if (view.task == TASK_CONTINUE ? !same_script(&view, &chosen, error)
-                                   : !start(io, command, &view, &chosen, script, error))
+    if (view.task == TASK_CONTINUE && !same_script(&view, &chosen, error))
+        return false;
+    if (view.task == TASK_START && (!invariants_record(io, view.database, command->target, error) ||
+                                       !begin(&view, command, &chosen, script->count, error)))
         return false;
     migration = (Migration){ io, command, view.database, view.ledger, script, view.id };
     return database_type(view.database) == DATABASE_MYSQL

@@ -99,7 +99,7 @@ static bool skip_one(SqlLexer *lexer, bool *ret_skipped, Error *error)
 {
     *ret_skipped = true;
     if (is_space(*lexer->at))
-        sql_lexer_advance(lexer, 1);
+        sql_lexer_advance(lexer, 1 + strspn(lexer->at + 1, " \t\n\v\f\r"));
     else if (begins_line_comment(lexer))
         sql_lexer_advance(lexer, strcspn(lexer->at, "\n"));
     else if (starts_with(lexer->at, "/*") && conditional_mark(lexer) == 0)
@@ -123,14 +123,11 @@ bool sql_lexer_skip(SqlLexer *lexer, Error *error)
 static const char *end_of_quoted(const char *c, char quote, bool backslashes)
 {
     while (*c != '\0') {
-        if (backslashes && *c == '\\' && c[1] != '\0')
-            c += 2;
-        else if (*c == quote && c[1] == quote)
-            c += 2;
-        else if (*c == quote)
+        bool pair = (backslashes && *c == '\\' && c[1] != '\0') || (*c == quote && c[1] == quote);
+
+        if (*c == quote && !pair)
             return c + 1;
-        else
-            c++;
+        c += pair ? 2 : 1;
     }
     return NULL;
 }

@@ -4,24 +4,15 @@
  */
 
 #include "agent/handlers/copy/ownership.h"
+#include "agent/handlers/database_target.h"
 #include "agent/handlers/table.h"
-
-static bool open_staging(AgentIo *io, const Command *command, Database **ret, Error *error)
-{
-    const AgentDatabase *config = agent_config_database(io->config, command->target);
-
-    if (!config)
-        return error_set(error, ERROR_INVALID, "no database '%s' in this agent's configuration",
-            command->target);
-    return database_open(config, SIDE_STAGING, NULL, &database_limits_default, ret, error);
-}
 
 static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *error)
 {
     AUTO(Database) *staging = NULL;
     StagingOwner owner;
 
-    if (!open_staging(io, command, &staging, error) ||
+    if (!target_open(io, command, SIDE_STAGING, &staging, error) ||
         !staging_owner(io, command, staging, &owner, error))
         return false;
     *ret_holds = owner != STAGING_OURS;
@@ -36,7 +27,7 @@ static bool apply(AgentIo *io, const Command *command, Error *error)
     AUTO(Database) *staging = NULL;
     uint64_t dropped = 0;
 
-    if (!open_staging(io, command, &staging, error) ||
+    if (!target_open(io, command, SIDE_STAGING, &staging, error) ||
         !staging_drop_all(staging, &dropped, error) || !staging_release(io, command, error))
         return false;
     facts_format(io->evidence, "dropped", "%llu", (unsigned long long)dropped);

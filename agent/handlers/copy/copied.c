@@ -6,7 +6,7 @@
 #include "common/base/text.h"
 #include "common/os/digest.h"
 
-#define COPIED_MAX (4 * 1024 * 1024)
+#define COPIED_MAX ((size_t)4 << 20)
 
 struct Copied {
     Text lines;

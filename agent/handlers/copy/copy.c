@@ -10,6 +10,7 @@
 #include "agent/handlers/copy/difference.h"
 #include "agent/handlers/copy/ownership.h"
 #include "agent/handlers/copy/rows.h"
+#include "agent/handlers/database_target.h"
 #include "agent/handlers/query_rows.h"
 #include "agent/handlers/table.h"
 #include "common/base/text.h"
@@ -44,12 +45,11 @@ static bool recall(const Copy *copy, const char *name, char **ret, Error *error)
 /* Limits for a command that works on large tables: only its own deadline ends it. */
 static bool open_side(const Copy *copy, DatabaseSide side, Database **ret, Error *error)
 {
-    const AgentDatabase *config = agent_config_database(copy->io->config, copy->command->target);
+    const AgentDatabase *config = NULL;
     DatabaseLimits limits = database_limits_default;
 
-    if (!config)
-        return error_set(error, ERROR_INVALID, "no database '%s' in this agent's configuration",
-            copy->command->target);
+    if (!target_config(copy->io, copy->command, &config, error))
+        return false;
     if (copy->command->deadline_s > limits.statement_s)
         limits.statement_s = copy->command->deadline_s;
     return database_open(config, side, NULL, &limits, ret, error);

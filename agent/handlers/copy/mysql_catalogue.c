@@ -9,7 +9,7 @@
 #include "agent/handlers/copy/catalogue_builder.h"
 #include "common/base/text.h"
 
-#define DDL_MAX (4 * 1024 * 1024)
+#define DDL_MAX ((size_t)4 << 20)
 
 /* Types whose bytes are the value, whatever character set somebody reads them in. */
 static bool type_is_bytes(const char *type)

@@ -9,7 +9,7 @@
 #include "agent/handlers/query_rows.h"
 #include "common/base/text.h"
 
-#define BATCH_BYTES   (1024 * 1024)
+#define BATCH_BYTES   ((size_t)1 << 20)
 #define PACKET_MARGIN 1024 /* for the protocol's own bytes */
 
 static bool begin_reading(Database *database, Error *error)

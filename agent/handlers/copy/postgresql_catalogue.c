@@ -7,7 +7,7 @@
 #include "agent/handlers/copy/catalogue_builder.h"
 #include "common/base/text.h"
 
-#define DDL_MAX     (4 * 1024 * 1024)
+#define DDL_MAX     ((size_t)4 << 20)
 #define VERSION_MIN 100000 /* server_version_num: 10, the first with pg_sequence */
 
 /* Schemas of users, without what extensions brought. */
