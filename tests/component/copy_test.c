@@ -130,7 +130,6 @@ static void lab_free(Lab *lab)
     database_close(lab->production);
     database_close(lab->staging);
     lab_agent_free(lab->agent);
-    lab_database_free(lab->database);
     free(lab);
 }
 DEFINE_AUTO(Lab, lab_free)

@@ -74,7 +74,6 @@ static void lab_free(Lab *lab)
     database_close(lab->production);
     database_close(lab->staging);
     lab_agent_free(lab->agent);
-    lab_database_free(lab->database);
     free(lab->folder);
     free(lab);
 }

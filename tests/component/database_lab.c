@@ -46,14 +46,6 @@ const AgentDatabase *lab_database(DatabaseType type, const char *name)
     return config;
 }
 
-void lab_database_free(const AgentDatabase *config)
-{
-    if (!config)
-        return;
-    free((void *)(uintptr_t)config->name); /* made by lab_database(), lent as const since */
-    free((void *)(uintptr_t)config);
-}
-
 static Database *open_named(const AgentDatabase *config, DatabaseSide side, const char *name)
 {
     Database *database = NULL;

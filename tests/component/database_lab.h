@@ -4,8 +4,7 @@
  * The database servers that with_databases.py started, for component tests: logins as an agent's
  * configuration would name them, and short cuts that fail the test instead of returning errors.
  *
- * Owns: what lab_value() returns is the caller's; logins live until the program ends, or
- * until lab_database_free().
+ * Owns: what lab_value() returns is the caller's; the logins live until the program ends.
  */
 
 #include "agent/handlers/database.h"
@@ -13,7 +12,6 @@
 /* Logins to the database `name` on both servers of that type. */
 const AgentDatabase *lab_database(DatabaseType type, const char *name)
     __attribute__((nonnull, returns_nonnull));
-void lab_database_free(const AgentDatabase *config);
 /* Makes the database anew, empty, on that side. */
 void lab_create(const AgentDatabase *config, DatabaseSide side) __attribute__((nonnull));
 Database *lab_open(const AgentDatabase *config, DatabaseSide side)

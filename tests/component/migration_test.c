@@ -99,7 +99,6 @@ static void lab_free(Lab *lab)
 {
     database_close(lab->production);
     lab_agent_free(lab->agent);
-    lab_database_free(lab->database);
     profile_free(lab->own);
     command_done(&lab->command);
     free(lab);
