@@ -33,13 +33,19 @@ def ip(*words):
 
 
 def namespaces_work():
-    """Whether we may make network namespaces (root in a container often may not)."""
+    """Whether we may make network namespaces and work in them (root in a container or in a change
+    root often may not)."""
     name = f"dss-{secrets.token_hex(3)}"
     try:
         ip("netns", "add", name)
-        ip("netns", "del", name)
     except (NetworkError, OSError):
         return False
+    try:
+        ip("-n", name, "link", "set", "lo", "up")
+    except NetworkError:
+        return False
+    finally:
+        ip("netns", "del", name)
     return True
 
 
