@@ -252,6 +252,16 @@ static void make_run_id(char ret[RUN_ID_MAX_BYTES])
         (unsigned)getpid() & 0xffffU); /* 15 + 5 bytes fit */
 }
 
+/* First of all: what is under way explains most of what a look at the hosts would find. */
+static int take_the_lead(const CliCall *call, Night *night, Error *error)
+{
+    if (!journal_open(cli_state(call), &night->journal, error))
+        return session_journal_exit(error);
+    if (!no_run_is_open(night->journal, night->plan->cluster, error))
+        return error->kind == ERROR_OUTDATED ? EXIT_HELD : EXIT_AUDIT;
+    return EXIT_DONE;
+}
+
 static int begin_run(
     const CliCall *call, Night *night, const char *text, const Bypasses *bypasses, Error *error)
 {
@@ -259,10 +269,6 @@ static int begin_run(
 
     digest_of(text, strlen(text), digest);
     make_run_id(night->run_id);
-    if (!journal_open(cli_state(call), &night->journal, error))
-        return session_journal_exit(error);
-    if (!no_run_is_open(night->journal, night->plan->cluster, error))
-        return error->kind == ERROR_OUTDATED ? EXIT_HELD : EXIT_AUDIT;
     if (!journal_new_run(night->journal, night->run_id, night->plan->cluster, text, error) ||
         !write_first_events(call, night, bypasses, digest, error))
         return EXIT_AUDIT;
@@ -283,6 +289,9 @@ static int apply_plan(const CliCall *call, Error *error)
         !session_parse_plan(cli_arg(call, 0), text, &night.plan, &night.inventory, error) ||
         !confirm_names_the_cluster(call, &night, error))
         return error->kind == ERROR_IO ? EXIT_USAGE : cli_exit_code(error->kind);
+    code = take_the_lead(call, &night, error);
+    if (code != EXIT_DONE)
+        return code;
     if (!session_fleet(call, night.inventory, &night.fleet, error))
         return cli_exit_code(error->kind);
     code = look_again(call, &night, &bypasses, error);
