@@ -37,24 +37,16 @@ static void add_targets(Preflight *preflight, PreflightScope scope)
                 COMMAND_INSPECT_DATABASE);
 }
 
-static char *script_path(const Inventory *inventory, const char *path)
-{
-    AUTO_TEXT *folder = file_folder_of(inventory->path);
-
-    return path[0] == '/' ? memory_text(path) : memory_format("%s/%s", folder, path);
-}
-
 static bool read_script(
     const Inventory *inventory, const InventoryDatabase *database, char **ret, Error *error)
 {
-    AUTO_TEXT *path = NULL;
+    const char *path = database->script_path;
     AUTO_TEXT *script = NULL;
     char digest[SHA256_HEX_BYTES];
     size_t length = 0;
 
-    if (!database->script_path)
+    if (!path)
         return true;
-    path = script_path(inventory, database->script_path);
     if (!file_read(path, SCRIPT_MAX, &script, &length, error))
         return error_prefix(error, "%s:%u: script of database '%s': ", inventory->path,
             database->line, database->name);

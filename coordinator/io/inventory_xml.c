@@ -217,6 +217,7 @@ bool inventory_parse(const char *path, const char *text, Inventory **ret, Error 
 
 bool inventory_read(const char *path, Inventory **ret, Error *error)
 {
+    AUTO_TEXT *absolute = realpath(path, NULL);
     AUTO_TEXT *text = NULL;
     size_t length = 0;
 
@@ -225,5 +226,6 @@ bool inventory_read(const char *path, Inventory **ret, Error *error)
     if (strlen(text) != length)
         return error_set(error, ERROR_INVALID,
             "%s: has zero bytes: save it as UTF-8 (UTF-16 is not read)", path);
-    return inventory_parse(path, text, ret, error);
+    /* the plan keeps it, and is carried out from any folder */
+    return inventory_parse(absolute ? absolute : path, text, ret, error);
 }
