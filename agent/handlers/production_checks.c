@@ -367,8 +367,8 @@ static bool check_sessions(Inspection *inspection, const DatabaseCheck *check, E
             text_add(&words, "%s%s", strangers > 1 ? "; " : "", one);
     }
     if (strangers > 0)
-        CHECK_WARNS(inspection, check, "%zu sessions from hosts that are not in the inventory: %s",
-            strangers, words.bytes);
+        CHECK_WARNS(inspection, check, "%zu session%s from hosts that are not in the inventory: %s",
+            strangers, strangers == 1 ? "" : "s", words.bytes);
     else
         CHECK_PASSES(
             inspection, check, "%zu sessions, all from hosts of the inventory", list->count);
