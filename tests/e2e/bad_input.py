@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 import upgrades
 
-TOP = upgrades.HERE.parent.parent
+PROFILE = upgrades.HERE.parent.parent / "sql/profiles/dss-3.2.0"
 
 
 def digests(folder):
@@ -89,6 +89,14 @@ def inventory(lab, change, name="other.xml"):
     return path
 
 
+def own_script(lab, change=lambda text: text):
+    """The profile's script under the operator's name."""
+    script = lab.folder / "migration.sql"
+    text = (PROFILE / lab.kind / "4.0-4.2.sql").read_text()
+    script.write_text(change(text))
+    return script
+
+
 def with_script(lab, script, sha256=None):
     """An inventory whose database has a script of the operator's."""
     digest = sha256 or hashlib.sha256(script.read_bytes()).hexdigest()
@@ -159,7 +167,12 @@ def apply_until_held(lab, *more):
     refuses(lab, done, 5, "POINT OF NO RETURN")
 
 
-def abort(lab):
-    done = lab.coordinator("abort", "--reason", "the test is over")
-    assert done.returncode == 6, done.stdout + done.stderr
-    upgrades.old_cluster_is_healthy(lab)
+@contextlib.contextmanager
+def taken_back(lab):
+    """A run in here is aborted at the end: the lab is for the next test."""
+    try:
+        yield
+    finally:
+        done = lab.coordinator("abort", "--reason", "the test is over")
+        assert done.returncode == 6, done.stdout + done.stderr
+        upgrades.old_cluster_is_healthy(lab)

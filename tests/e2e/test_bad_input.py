@@ -11,9 +11,6 @@ import pytest
 from bad_input import check_and_plan_refuse, finding, nothing_changes, refuses
 from lab import Lab
 
-PROFILE_SCRIPTS = "sql/profiles/dss-3.2.0"
-
-
 @pytest.fixture(scope="module", params=["mariadb", "postgresql"])
 def lab(request):
     with Lab(request.param, megabytes=1, nodes=1, home_megabytes=1,
@@ -167,23 +164,15 @@ def test_a_database_in_a_mixture_of_layouts(lab):
 
 # scripts
 
-def own_script(lab, change=lambda text: text):
-    """The profile's script under the operator's name."""
-    script = lab.folder / "migration.sql"
-    text = (bad_input.TOP / PROFILE_SCRIPTS / lab.kind / "4.0-4.2.sql").read_text()
-    script.write_text(change(text))
-    return script
-
-
 def test_a_script_whose_digest_is_another_one(lab):
-    script = own_script(lab)
+    script = bad_input.own_script(lab)
     is_now = hashlib.sha256(script.read_bytes()).hexdigest()
     cluster = bad_input.with_script(lab, script, sha256="0" * 64)
     check_and_plan_refuse(lab, 3, "SCRIPT-DIGEST", script, is_now, "0" * 64, cluster=cluster)
 
 
 def test_a_script_that_changed_after_the_plan(lab):
-    script = own_script(lab)
+    script = bad_input.own_script(lab)
     was = hashlib.sha256(script.read_bytes()).hexdigest()
     cluster = bad_input.with_script(lab, script)
     done = lab.coordinator("plan", cluster, "-o", lab.plan_file)
@@ -195,7 +184,7 @@ def test_a_script_that_changed_after_the_plan(lab):
 
 
 def test_a_script_that_drops_a_table(lab):
-    script = own_script(lab, lambda text: text + "\nDROP TABLE UM_USER;\n")
+    script = bad_input.own_script(lab, lambda text: text + "\nDROP TABLE UM_USER;\n")
     line = script.read_text().splitlines().index("DROP TABLE UM_USER;") + 1
     check_and_plan_refuse(lab, 3, "DB-SCRIPT", f"(line {line})", "drops tables",
                           cluster=bad_input.with_script(lab, script))
@@ -203,7 +192,7 @@ def test_a_script_that_drops_a_table(lab):
 
 def test_a_script_that_is_not_there(one_lab):
     lab = one_lab
-    script = own_script(lab)
+    script = bad_input.own_script(lab)
     cluster = bad_input.with_script(lab, script)
     script.unlink()
     check_and_plan_refuse(lab, 3, "SCRIPT-DIGEST", script, "database 'shared'", cluster=cluster)

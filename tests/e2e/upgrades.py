@@ -96,8 +96,8 @@ def plan(lab, *more):
     return lab.coordinator("plan", lab.cluster_file, "-o", lab.plan_file, *more)
 
 
-def must_plan(lab):
-    done = plan(lab)
+def must_plan(lab, *more):
+    done = plan(lab, *more)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -93,10 +93,11 @@ class LabDatabase:
 class Lab:
     def __init__(self, database="mariadb", layout="4.0", strategy="documented", databases=1,
                  megabytes=100, nodes=3, build=None, folder=None, keep=False, namespaces=None,
-                 home_megabytes=4, limits=None, say=lambda text: None):
+                 home_megabytes=4, limits=None, server_options=(), say=lambda text: None):
         self.database, self.kind, self.layout = database, KIND[database], layout
         self.strategy, self.megabytes, self.home_megabytes = strategy, megabytes, home_megabytes
         self.limits = {**LIMITS, **(limits or {})}
+        self.server_options = server_options
         self.build = pathlib.Path(build or TOP / "build" / "debug").absolute()
         self.keep, self.say, self.wanted_folder = keep, say, folder
         self.cluster = "orders"
@@ -179,7 +180,7 @@ class Lab:
     def start_database_server(self, side):
         server = servers.KINDS[self.database](
             self.folder / side, self.network.addresses[side],
-            netns=self.network.namespace(side))
+            netns=self.network.namespace(side), options=self.server_options)
         # its thread may end before us, and with it what ends with its parent
         server.start(detach=True)
         self.servers[side] = server
