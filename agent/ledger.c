@@ -1,5 +1,6 @@
 #include "agent/ledger.h"
 
+#include "agent/core/obey.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/base/wall_time.h"
@@ -94,6 +95,59 @@ static bool read_result(Ledger *ledger, Statement *row, CommandResult *ret, Erro
     return read_evidence(ledger, statement_number(row, 0), &ret->evidence, error);
 }
 
+/* "RUN/STEP/ATTEMPT", as command_key() wrote it. */
+static bool read_key(const char *key, const char *run, CommandId *ret, Error *error)
+{
+    char step[16] = "";
+    const char *attempt = strrchr(key, '/');
+    const char *from = key + strlen(run) + 1;
+    unsigned long long numbers[2];
+
+    *ret = (CommandId){ 0 };
+    if (attempt > from && (size_t)(attempt - from) < sizeof(step))
+        memcpy(step, from, (size_t)(attempt - from));
+    if (!text_copy(ret->run, sizeof(ret->run), run) ||
+        !text_to_number(step, UINT32_MAX, &numbers[0]) ||
+        !text_to_number(attempt + 1, UINT32_MAX, &numbers[1]))
+        return error_set(error, ERROR_CORRUPT, "ledger: '%.60s' is no key of a command", key);
+    ret->step = (uint32_t)numbers[0];
+    ret->attempt = (uint32_t)numbers[1];
+    return true;
+}
+
+static bool row_overtakes(Statement *row, const Command *command, bool *ret, Error *error)
+{
+    CommandId accepted;
+
+    if (!read_key(statement_text(row, 0), command->id.run, &accepted, error))
+        return false;
+    *ret = obey_overtakes(&accepted, command_from_name(statement_text(row, 1)), command);
+    return true;
+}
+
+/* What has no result: may it begin, behind all that the ledger has of its run? */
+static LedgerLookup unless_overtaken(
+    Ledger *ledger, const Command *command, LedgerLookup otherwise, Error *error)
+{
+    AUTO(Statement) *row = NULL;
+    AUTO_TEXT *first = memory_format("%s/", command->id.run);
+    AUTO_TEXT *behind = memory_format("%s0", command->id.run); /* 0 comes right after / */
+    bool overtaken = false;
+    RowOutcome outcome = ROW_END;
+
+    if (!store_prepare(ledger->store, "SELECT key, kind FROM command WHERE key > ?1 AND key < ?2",
+            &row, error))
+        return LEDGER_FAILED;
+    statement_bind_text(row, 1, first);
+    statement_bind_text(row, 2, behind);
+    while (!overtaken && (outcome = statement_step(row, error)) == ROW_FOUND)
+        if (!row_overtakes(row, command, &overtaken, error))
+            return LEDGER_FAILED;
+    if (outcome == ROW_FAILED)
+        return LEDGER_FAILED;
+    return overtaken ? LEDGER_OVERTAKEN : otherwise;
+}
+
 static LedgerLookup read_command(
     Ledger *ledger, const Command *command, Statement *row, CommandResult *ret, Error *error)
 {
@@ -104,7 +158,7 @@ static LedgerLookup read_command(
     if (strcmp(statement_text(row, 4), sha256) != 0)
         return LEDGER_OTHER;
     if (statement_is_null(row, 1))
-        return LEDGER_ACCEPTED;
+        return unless_overtaken(ledger, command, LEDGER_ACCEPTED, error);
     result.id = command->id;
     if (!read_result(ledger, row, &result, error))
         return LEDGER_FAILED;
@@ -129,7 +183,7 @@ static LedgerLookup find(void *self, const Command *command, CommandResult *ret,
     case ROW_FOUND:
         return read_command(ledger, command, row, ret, error);
     case ROW_END:
-        return LEDGER_UNKNOWN;
+        return unless_overtaken(ledger, command, LEDGER_UNKNOWN, error);
     case ROW_FAILED:
         return LEDGER_FAILED;
     }

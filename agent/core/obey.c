@@ -48,6 +48,15 @@ static bool may_be_asked(const Obey *obey, const Command *command, Error *error)
            target_is_ours(obey->config, command, error);
 }
 
+bool obey_overtakes(const CommandId *accepted, CommandKind kind, const Command *command)
+{
+    if (strcmp(accepted->run, command->id.run) != 0)
+        return false;
+    if (accepted->step == command->id.step && accepted->attempt > command->id.attempt)
+        return true;
+    return command_takes_back(kind) && !command_takes_back(command->kind);
+}
+
 ObeyMove obey_command(const Obey *obey, const Command *command, CommandResult *ret, Error *error)
 {
     const AgentLedgerIo *ledger = obey->ledger;
@@ -62,13 +71,21 @@ ObeyMove obey_command(const Obey *obey, const Command *command, CommandResult *r
         return obey->is_running(obey->runner, &command->id) ? OBEY_WAIT : OBEY_RUN;
     case LEDGER_UNKNOWN:
         return ledger->accept(ledger->self, command, error) ? OBEY_RUN : OBEY_REFUSE;
+    case LEDGER_OVERTAKEN:
+        command_key(&command->id, key);
+        (void)error_set(error, ERROR_REFUSED,
+            "command %s comes behind a later attempt or the abort of its run: it does not begin "
+            "any "
+            "more",
+            key);
+        break;
     case LEDGER_OTHER:
         command_key(&command->id, key);
         (void)error_set(error, ERROR_REFUSED,
             "command %s is known with another content: ids never repeat", key);
-        return OBEY_REFUSE;
+        break;
     case LEDGER_FAILED:
-        return OBEY_REFUSE;
+        break;
     }
     return OBEY_REFUSE;
 }

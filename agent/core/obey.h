@@ -15,6 +15,10 @@
  * and its handler probes first. The agent itself never starts such a command: it waits to be asked,
  * because a coordinator that is gone may have decided otherwise.
  *
+ * A command that was given up by the coordinator may still arrive, late or once more. It never
+ * begins behind what was accepted after it was given up: a later attempt of its step, or a command
+ * by which an abort takes the run back.
+ *
  * Epochs: the highest one seen leads, and it is durable before anything is done for it. Epoch 0 is
  * nobody's: it may ask for read-only commands, and never takes or hinders the lead.
  */
@@ -24,10 +28,11 @@
 
 typedef enum LedgerLookup {
     LEDGER_UNKNOWN,
-    LEDGER_ACCEPTED, /* and no result */
-    LEDGER_FINISHED, /* *ret is filled; the caller releases it */
-    LEDGER_OTHER,    /* the id is known with another kind, target or other arguments */
-    LEDGER_FAILED,   /* error is filled */
+    LEDGER_ACCEPTED,  /* and no result */
+    LEDGER_FINISHED,  /* *ret is filled; the caller releases it */
+    LEDGER_OVERTAKEN, /* no result, and a command was accepted that obey_overtakes() it */
+    LEDGER_OTHER,     /* the id is known with another kind, target or other arguments */
+    LEDGER_FAILED,    /* error is filled */
 } LedgerLookup;
 
 /* What the ledger does for the rules: on SQLite (agent/ledger.c), in memory in the simulation.
@@ -63,6 +68,10 @@ ObeyMove obey_command(const Obey *obey, const Command *command, CommandResult *r
  */
 bool obey_finish(const Obey *obey, const CommandResult *result, Error *error)
     __attribute__((nonnull, warn_unused_result));
+
+/* `accepted` is of the run of `command`, and `command` may not begin behind it. */
+bool obey_overtakes(const CommandId *accepted, CommandKind kind, const Command *command)
+    __attribute__((nonnull));
 
 /* For every other message of a coordinator (hello, cancel): refuses another cluster and a lower
  * epoch, keeps a higher one. */

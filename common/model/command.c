@@ -12,50 +12,58 @@
 #define DATABASE_URLS ARG_DATABASE, ARG_HOLDS, ARG_PRODUCTION_URL, ARG_STAGING_URL
 #define SCRIPT_ARGS   ARG_SCRIPT, ARG_SCRIPT_SHA256, ARG_PROFILE_SHA256
 
+typedef enum Nature {
+    LOOKS,
+    CHANGES,
+    TAKES_BACK,
+} Nature;
+
 static const struct {
     const char *name;
     TargetKind target;
-    bool read_only;
+    Nature nature;
     const char *args[ARGS_MAX];
 } rows[] = {
-    [COMMAND_NONE] = { "none", TARGET_NODE, true, { NULL } },
-    [COMMAND_INSPECT_NODE] = { "inspect-node", TARGET_NODE, true,
+    [COMMAND_NONE] = { "none", TARGET_NODE, LOOKS, { NULL } },
+    [COMMAND_INSPECT_NODE] = { "inspect-node", TARGET_NODE, LOOKS,
         { DATABASE_URLS, ARG_ROLE, ARG_PROFILE_SHA256 } },
-    [COMMAND_INSPECT_DATABASE] = { "inspect-database", TARGET_DATABASE, true,
+    [COMMAND_INSPECT_DATABASE] = { "inspect-database", TARGET_DATABASE, LOOKS,
         { ARG_ACCOUNT, DATABASE_URLS, ARG_NODE_ADDRESS, SCRIPT_ARGS } },
-    [COMMAND_PREVIEW_CONFIGURATION] = { "preview-configuration", TARGET_NODE, true,
+    [COMMAND_PREVIEW_CONFIGURATION] = { "preview-configuration", TARGET_NODE, LOOKS,
         { DATABASE_URLS, ARG_ROLE, ARG_PROFILE_SHA256 } },
-    [COMMAND_CHECK_STAGING] = { "check-staging", TARGET_DATABASE, true,
+    [COMMAND_CHECK_STAGING] = { "check-staging", TARGET_DATABASE, LOOKS,
         { ARG_ACCOUNT, DATABASE_URLS, ARG_PROFILE_SHA256 } },
-    [COMMAND_MEASURE_TRAFFIC] = { "measure-traffic", TARGET_DATABASE, true,
+    [COMMAND_MEASURE_TRAFFIC] = { "measure-traffic", TARGET_DATABASE, LOOKS,
         { ARG_ACCOUNT, ARG_SESSIONS_MAX, ARG_STATEMENTS_MAX, ARG_SAMPLE_S } },
-    [COMMAND_PROVE_QUIET] = { "prove-quiet", TARGET_DATABASE, true,
+    [COMMAND_PROVE_QUIET] = { "prove-quiet", TARGET_DATABASE, LOOKS,
         { ARG_ACCOUNT, ARG_QUIET_S, ARG_DEADLINE_S, ARG_NODE_ADDRESS } },
-    [COMMAND_CHECKPOINT_DATABASE] = { "checkpoint-database", TARGET_DATABASE, true,
+    [COMMAND_CHECKPOINT_DATABASE] = { "checkpoint-database", TARGET_DATABASE, LOOKS,
         { ARG_SIDE, ARG_PROFILE_SHA256 } },
-    [COMMAND_PROVE_SWITCHED] = { "prove-switched", TARGET_DATABASE, true,
+    [COMMAND_PROVE_SWITCHED] = { "prove-switched", TARGET_DATABASE, LOOKS,
         { ARG_ACCOUNT, ARG_NODE_ADDRESS, ARG_DEADLINE_S } },
-    [COMMAND_BACKUP_HOME] = { "backup-home", TARGET_NODE, false, { NULL } },
-    [COMMAND_STOP_OLD_SERVER] = { "stop-old-server", TARGET_NODE, false, { ARG_DEADLINE_S } },
-    [COMMAND_START_OLD_SERVER] = { "start-old-server", TARGET_NODE, false, { ARG_DEADLINE_S } },
-    [COMMAND_CONFIGURE_NODE] = { "configure-node", TARGET_NODE, false,
+    [COMMAND_BACKUP_HOME] = { "backup-home", TARGET_NODE, CHANGES, { NULL } },
+    [COMMAND_STOP_OLD_SERVER] = { "stop-old-server", TARGET_NODE, CHANGES, { ARG_DEADLINE_S } },
+    [COMMAND_START_OLD_SERVER] = { "start-old-server", TARGET_NODE, TAKES_BACK,
+        { ARG_DEADLINE_S } },
+    [COMMAND_CONFIGURE_NODE] = { "configure-node", TARGET_NODE, CHANGES,
         { DATABASE_URLS, ARG_ROLE, ARG_PROFILE_SHA256 } },
-    [COMMAND_RESTORE_CONFIGURATION] = { "restore-configuration", TARGET_NODE, false, { NULL } },
-    [COMMAND_COPY_FOLDERS] = { "copy-folders", TARGET_NODE, false,
+    [COMMAND_RESTORE_CONFIGURATION] = { "restore-configuration", TARGET_NODE, TAKES_BACK,
+        { NULL } },
+    [COMMAND_COPY_FOLDERS] = { "copy-folders", TARGET_NODE, CHANGES,
         { ARG_TENANTS, ARG_PROFILE_SHA256 } },
-    [COMMAND_REMOVE_FOLDERS] = { "remove-folders", TARGET_NODE, false, { NULL } },
-    [COMMAND_START_NEW_SERVER] = { "start-new-server", TARGET_NODE, false,
+    [COMMAND_REMOVE_FOLDERS] = { "remove-folders", TARGET_NODE, TAKES_BACK, { NULL } },
+    [COMMAND_START_NEW_SERVER] = { "start-new-server", TARGET_NODE, CHANGES,
         { ARG_DEADLINE_S, ARG_ROLE, ARG_PROFILE_SHA256 } },
-    [COMMAND_STOP_NEW_SERVER] = { "stop-new-server", TARGET_NODE, false, { ARG_DEADLINE_S } },
-    [COMMAND_TEST_READINESS] = { "test-readiness", TARGET_NODE, false,
+    [COMMAND_STOP_NEW_SERVER] = { "stop-new-server", TARGET_NODE, TAKES_BACK, { ARG_DEADLINE_S } },
+    [COMMAND_TEST_READINESS] = { "test-readiness", TARGET_NODE, CHANGES,
         { DATABASE_URLS, ARG_DEADLINE_S, ARG_PROFILE_SHA256 } },
-    [COMMAND_LOCK_ACCOUNTS] = { "lock-accounts", TARGET_DATABASE, false, { ARG_ACCOUNT } },
-    [COMMAND_UNLOCK_ACCOUNTS] = { "unlock-accounts", TARGET_DATABASE, false, { ARG_ACCOUNT } },
-    [COMMAND_BACKUP_DATABASE] = { "backup-database", TARGET_DATABASE, false, { NULL } },
-    [COMMAND_MIGRATE_DATABASE] = { "migrate-database", TARGET_DATABASE, false,
+    [COMMAND_LOCK_ACCOUNTS] = { "lock-accounts", TARGET_DATABASE, CHANGES, { ARG_ACCOUNT } },
+    [COMMAND_UNLOCK_ACCOUNTS] = { "unlock-accounts", TARGET_DATABASE, TAKES_BACK, { ARG_ACCOUNT } },
+    [COMMAND_BACKUP_DATABASE] = { "backup-database", TARGET_DATABASE, CHANGES, { NULL } },
+    [COMMAND_MIGRATE_DATABASE] = { "migrate-database", TARGET_DATABASE, CHANGES,
         { ARG_SIDE, ARG_STATEMENT_S, ARG_LOCK_S, SCRIPT_ARGS } },
-    [COMMAND_COPY_DATABASE] = { "copy-database", TARGET_DATABASE, false, { ARG_PROFILE_SHA256 } },
-    [COMMAND_CLEAR_STAGING] = { "clear-staging", TARGET_DATABASE, false, { NULL } },
+    [COMMAND_COPY_DATABASE] = { "copy-database", TARGET_DATABASE, CHANGES, { ARG_PROFILE_SHA256 } },
+    [COMMAND_CLEAR_STAGING] = { "clear-staging", TARGET_DATABASE, TAKES_BACK, { NULL } },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == COMMAND_KIND_COUNT, "every CommandKind has a row");
 
@@ -90,7 +98,13 @@ TargetKind command_target(CommandKind kind)
 bool command_is_read_only(CommandKind kind)
 {
     assert(kind < COMMAND_KIND_COUNT);
-    return rows[kind].read_only;
+    return rows[kind].nature == LOOKS;
+}
+
+bool command_takes_back(CommandKind kind)
+{
+    assert(kind < COMMAND_KIND_COUNT);
+    return rows[kind].nature == TAKES_BACK;
 }
 
 const char *result_state_name(ResultState state)

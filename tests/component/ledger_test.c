@@ -158,6 +158,34 @@ static void an_id_with_other_arguments_is_another_command(void **state)
     assert_int_equal(found(ledger, &command, &none), LEDGER_OTHER);
 }
 
+static void what_was_given_up_does_not_begin_any_more(void **state)
+{
+    AUTO(Ledger) *ledger = opened(*state);
+    COMMAND_AUTO(command);
+    COMMAND_RESULT_AUTO(none);
+    Command clear = { .kind = COMMAND_CLEAR_STAGING, .epoch = 1, .deadline_s = 1 };
+
+    command = a_command(3);
+    accept_it(ledger, &command);
+    command.id.attempt += 10; /* as a number, not as a text */
+    accept_it(ledger, &command);
+    assert_int_equal(found(ledger, &command, &none), LEDGER_ACCEPTED);
+    command.id.attempt -= 10;
+    assert_int_equal(found(ledger, &command, &none), LEDGER_OVERTAKEN);
+    command.id.attempt += 3; /* never seen */
+    assert_int_equal(found(ledger, &command, &none), LEDGER_OVERTAKEN);
+    command.id.step = 31;
+    assert_int_equal(found(ledger, &command, &none), LEDGER_UNKNOWN);
+    clear.id = command.id;
+    clear.id.step = 2;
+    assert_true(text_copy(clear.target, sizeof(clear.target), command.target));
+    accept_it(ledger, &clear);
+    assert_int_equal(found(ledger, &command, &none), LEDGER_OVERTAKEN);
+    assert_int_equal(found(ledger, &clear, &none), LEDGER_ACCEPTED);
+    assert_true(text_copy(command.id.run, sizeof(command.id.run), "another"));
+    assert_int_equal(found(ledger, &command, &none), LEDGER_UNKNOWN);
+}
+
 static void a_result_is_written_once_and_only_for_what_was_accepted(void **state)
 {
     AUTO(Ledger) *ledger = opened(*state);
@@ -348,6 +376,7 @@ int main(void)
         TEST(a_command_goes_from_unknown_to_accepted_to_finished),
         TEST(a_result_comes_back_whole_after_reopening),
         TEST(an_id_with_other_arguments_is_another_command),
+        TEST(what_was_given_up_does_not_begin_any_more),
         TEST(a_result_is_written_once_and_only_for_what_was_accepted),
         TEST(the_epoch_survives),
         TEST(notes_are_kept_replaced_and_forgotten_by_prefix),

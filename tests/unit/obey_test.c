@@ -36,6 +36,14 @@ static Row *row_of(Ledger *ledger, const CommandId *id)
     return NULL;
 }
 
+static bool is_overtaken(const Ledger *ledger, const Command *command)
+{
+    for (size_t i = 0; i < ledger->count; i++)
+        if (obey_overtakes(&ledger->rows[i].id, ledger->rows[i].kind, command))
+            return true;
+    return false;
+}
+
 static LedgerLookup find(void *self, const Command *command, CommandResult *ret, Error *error)
 {
     Ledger *ledger = self;
@@ -45,10 +53,12 @@ static LedgerLookup find(void *self, const Command *command, CommandResult *ret,
         (void)error_set(error, ERROR_IO, "the ledger cannot be read");
         return LEDGER_FAILED;
     }
+    if (row && row->kind != command->kind)
+        return LEDGER_OTHER;
+    if ((!row || !row->finished) && is_overtaken(ledger, command))
+        return LEDGER_OVERTAKEN;
     if (!row)
         return LEDGER_UNKNOWN;
-    if (row->kind != command->kind)
-        return LEDGER_OTHER;
     if (!row->finished)
         return LEDGER_ACCEPTED;
     command_result_copy(ret, &row->result);
@@ -264,6 +274,34 @@ static void the_next_attempt_is_another_command(void **state)
     assert_int_equal(agent->ledger.count, 2);
 }
 
+static void an_attempt_behind_a_later_one_never_begins(void **state)
+{
+    Agent *agent = *state;
+    Command stop = a_command(COMMAND_STOP_OLD_SERVER, "node1", 3);
+    Command start = a_command(COMMAND_START_OLD_SERVER, "node1", 3);
+    Error error = { 0 };
+
+    start.id.attempt = 2;
+    assert_int_equal(asked(agent, &start, &error), OBEY_RUN);
+    assert_refused(agent, &stop, ERROR_REFUSED, "behind a later attempt");
+    start.id.step++; /* another step is taken back */
+    assert_int_equal(asked(agent, &start, &error), OBEY_RUN);
+}
+
+static void a_run_that_is_taken_back_goes_forward_no_more(void **state)
+{
+    Agent *agent = *state;
+    Command clear = a_command(COMMAND_CLEAR_STAGING, "userdb", 3);
+    Command migrate = a_command(COMMAND_MIGRATE_DATABASE, "userdb", 3);
+    Error error = { 0 };
+
+    assert_int_equal(asked(agent, &clear, &error), OBEY_RUN);
+    migrate.id.step++;
+    assert_refused(agent, &migrate, ERROR_REFUSED, "the abort of its run");
+    assert_true(text_copy(migrate.id.run, sizeof(migrate.id.run), "r2"));
+    assert_int_equal(asked(agent, &migrate, &error), OBEY_RUN);
+}
+
 static void another_cluster_is_refused(void **state)
 {
     Command command = a_command(COMMAND_STOP_OLD_SERVER, "node1", 9);
@@ -394,6 +432,8 @@ int main(void)
         TEST(a_finished_command_is_answered_and_not_run),
         TEST(a_finished_command_of_a_new_leader_is_answered_too),
         TEST(the_next_attempt_is_another_command),
+        TEST(an_attempt_behind_a_later_one_never_begins),
+        TEST(a_run_that_is_taken_back_goes_forward_no_more),
         TEST(another_cluster_is_refused),
         TEST(a_lower_epoch_is_refused_and_named),
         TEST(epoch_zero_may_look_and_not_touch),
