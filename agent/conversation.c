@@ -74,17 +74,24 @@ static void say_result(
     say(talk, link, &message);
 }
 
-static void refuse(
-    const Conversation *talk, const LinkEvent *event, const CommandId *id, const Error *why)
+/* `epoch`: of what is refused; a later one is not meant. */
+static void say_refusal(
+    const Conversation *talk, Link *link, const CommandId *id, uint64_t epoch, const char *why)
 {
     MESSAGE_AUTO(message);
 
-    log_say(&talk->log, LOG_LEVEL_WARNING, "refused to %s: %s", event->peer, why->text);
     message.kind = MESSAGE_REFUSAL;
-    message.epoch = event->message.epoch; /* of what is refused: a later one is not meant */
+    message.epoch = epoch;
     message.id = *id;
-    message.text = memory_text(why->text);
-    say(talk, event->link, &message);
+    message.text = memory_text(why);
+    say(talk, link, &message);
+}
+
+static void refuse(
+    const Conversation *talk, const LinkEvent *event, const CommandId *id, const Error *why)
+{
+    log_say(&talk->log, LOG_LEVEL_WARNING, "refused to %s: %s", event->peer, why->text);
+    say_refusal(talk, event->link, id, event->message.epoch, why->text);
 }
 
 /* A new leader asks: what an earlier one has waiting here does not begin any more. */
@@ -122,14 +129,17 @@ static void change_hands(Conversation *talk, const LinkEvent *event, const Comma
 }
 
 static bool may_command(
-    const Conversation *talk, const LinkEvent *event, const Command *command, Error *error)
+    Conversation *talk, const LinkEvent *event, const Command *command, Error *error)
 {
     if (event->role == PEER_AGENT)
         return error_set(error, ERROR_REFUSED, "an agent gives no commands");
     if (event->role == PEER_OPERATOR && !command_is_read_only(command->kind))
         return error_set(error, ERROR_REFUSED, "%s changes something: an operator may only look",
             command_name(command->kind));
-    if (talk->jobs.count >= JOBS_MAX)
+    if (event->role == PEER_OPERATOR && command->epoch != 0)
+        return error_set(
+            error, ERROR_REFUSED, "an operator leads in no epoch, not in %" PRIu64, command->epoch);
+    if (talk->jobs.count >= JOBS_MAX && !jobs_find(&talk->jobs, &command->id))
         return error_set(
             error, ERROR_PRECONDITION, "%d commands are in hand: ask again later", JOBS_MAX);
     return true;
@@ -161,7 +171,17 @@ static void hear_command(Conversation *talk, const LinkEvent *event)
     }
 }
 
-/* In the ledger first. What it does not keep is not said: asked again, the command runs again. */
+/* What the ledger does not keep is not said as a result; that it ended without one is. Asked
+ * again, the command runs again, and looks first. */
+static void end_without_result(Conversation *talk, const Job *job, const char *key, Error *error)
+{
+    error_prefix(error, "%s ended, its result could not be kept: ", key);
+    log_say(&talk->log, LOG_LEVEL_ERROR, "%s", error->text);
+    if (job->asker)
+        say_refusal(talk, job->asker, &job->command.id, job->command.epoch, error->text);
+}
+
+/* In the ledger first. */
 static void end_job(Conversation *talk, Job *job, const CommandResult *result)
 {
     Error error = { 0 };
@@ -169,8 +189,7 @@ static void end_job(Conversation *talk, Job *job, const CommandResult *result)
 
     command_key(&result->id, key);
     if (!obey_finish(&talk->obey, result, &error)) {
-        log_say(
-            &talk->log, LOG_LEVEL_ERROR, "%s: its result could not be kept: %s", key, error.text);
+        end_without_result(talk, job, key, &error);
     } else {
         log_say(&talk->log, result->state == RESULT_FAILED ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
             "%s: %s%s%s", key, result_state_name(result->state),
@@ -197,8 +216,11 @@ static void hear_cancel(Conversation *talk, const LinkEvent *event)
     const Message *message = &event->message;
     Job *job = jobs_find(&talk->jobs, &message->id);
     Error error = { 0 };
+    bool leads = event->role == PEER_COORDINATOR
+                     ? obey_leader(&talk->obey, message->cluster, message->epoch, &error)
+                     : error_set(&error, ERROR_REFUSED, "only a coordinator may cancel");
 
-    if (!obey_leader(&talk->obey, message->cluster, message->epoch, &error)) {
+    if (!leads) {
         refuse(talk, event, &message->id, &error);
         return;
     }

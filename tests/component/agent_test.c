@@ -605,6 +605,45 @@ static void who_does_not_lead_cannot_cancel(void **state)
     expect_result(place, 1, RESULT_DONE);
 }
 
+static void an_operator_neither_cancels_nor_leads(void **state)
+{
+    Place *place = *state;
+
+    await_up(place);
+    order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
+    await_note(place, "began/1");
+    disconnect(place);
+    connect_as(place, PEER_OPERATOR, "eve");
+    await_up(place);
+    cancel(place, 1, 5);
+    expect_refusal(place, 1, 5, "only a coordinator may cancel");
+    order(place, COMMAND_INSPECT_NODE, 2, 9);
+    expect_refusal(place, 2, 9, "leads in no epoch");
+    disconnect(place);
+    connect_as(place, PEER_COORDINATOR, "lead");
+    await_up(place);
+    order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
+    expect_result(place, 1, RESULT_DONE);
+}
+
+/* As when its disk is full; here somebody else was before it. */
+static void a_result_that_cannot_be_kept_is_refused_and_not_told(void **state)
+{
+    Place *place = *state;
+    AUTO(Ledger) *ledger = NULL;
+    AgentLedgerIo io;
+    CommandResult other = { .id = { .run = "r1", .step = 1, .attempt = 1 } };
+    Error error = { 0 };
+
+    await_up(place);
+    order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
+    await_note(place, "began/1");
+    assert_true(ledger_open(place->state_folder, &ledger, &error));
+    io = ledger_io(ledger);
+    assert_true(io.finish(io.self, &other, &error));
+    expect_refusal(place, 1, 5, "its result could not be kept");
+}
+
 static void what_runs_is_finished_without_the_coordinator_and_told_later(void **state)
 {
     Place *place = *state;
@@ -711,6 +750,8 @@ static int run_as_tests(void)
         TEST(an_operator_may_look_and_not_touch),
         TEST(a_cancel_ends_what_runs_and_what_waits),
         TEST(who_does_not_lead_cannot_cancel),
+        TEST(an_operator_neither_cancels_nor_leads),
+        TEST(a_result_that_cannot_be_kept_is_refused_and_not_told),
         TEST(what_runs_is_finished_without_the_coordinator_and_told_later),
         TEST(what_only_waited_does_not_begin_without_the_coordinator),
         TEST(a_killed_agent_waits_to_be_asked_and_does_it_once),
