@@ -6,12 +6,15 @@
 #include "common/base/wall_time.h"
 #include "common/os/clock.h"
 
-#define TICK_MS 500
+#define TICK_MS      500
+#define ASK_EVERY_MS 15000 /* an answer can be lost on a link that stays up */
+#define AGENT_UP_MS  5000  /* to dial, shake hands and say hello */
 
 typedef struct Lead {
     const LeadSettings *settings;
     Engine engine;
     CoordinatorIo io;
+    Millis asked; /* when what is under way was asked for again */
 } Lead;
 
 static int64_t io_wall_ms(void *self)
@@ -54,6 +57,11 @@ static void io_send(void *self, const char *agent, const Command *command)
     fleet_send(lead->settings->fleet, agent, command);
 }
 
+static void io_cancel(void *self, const char *agent, const CommandId *id, uint64_t epoch)
+{
+    fleet_cancel(((Lead *)self)->settings->fleet, agent, id, epoch);
+}
+
 static bool replay_event(void *self, const Event *event, Error *error)
 {
     return run_apply(self, event, error);
@@ -64,21 +72,57 @@ bool lead_replay(Journal *journal, const char *run_id, Run *run, Error *error)
     return journal_read(journal, run_id, replay_event, run, error);
 }
 
-static bool start(Lead *lead, Event *request, Error *error)
+/* Whoever can answer is not given up. */
+static bool agent_is_away(Lead *lead, const Event *skip, Error *error)
+{
+    const Run *run = &lead->engine.run;
+    const FleetMember *member;
+
+    if (skip->step >= run->plan->step_count || !run_step_is_under_way(run, skip->step))
+        return true;
+    fleet_wait_for_all(lead->settings->fleet, AGENT_UP_MS);
+    member = fleet_member(lead->settings->fleet, run->plan->steps[skip->step].agent);
+    if (!member || !member->known)
+        return true;
+    return error_set(error, ERROR_PRECONDITION,
+        "agent %s is there and has step %" PRIu32 " in hand: 'resume' waits for its answer",
+        member->declared->name, skip->step + 1);
+}
+
+static bool ask_for(Lead *lead, const LeadRequests *requests, Error *error)
+{
+    for (size_t i = 0; i < requests->count; i++)
+        if (!engine_request(&lead->engine, &requests->events[i], error))
+            return false;
+    return true;
+}
+
+static bool skips_are_of_lost_agents(Lead *lead, const LeadRequests *requests, Error *error)
+{
+    for (size_t i = 0; i < requests->count; i++)
+        if (requests->events[i].kind == EVENT_SKIP_REQUESTED &&
+            !agent_is_away(lead, &requests->events[i], error))
+            return false;
+    return true;
+}
+
+static bool start(Lead *lead, const LeadRequests *requests, Error *error)
 {
     const LeadSettings *settings = lead->settings;
     EngineSettings engine = { settings->plan, settings->inventory, &lead->io, settings->actor,
         settings->run_id, settings->scripts };
     uint64_t epoch = 0;
 
-    lead->io = (CoordinatorIo){ lead, io_append, io_send, io_wall_ms };
+    lead->io = (CoordinatorIo){ lead, io_append, io_send, io_cancel, io_wall_ms };
     engine_init(&lead->engine, &engine);
     if (!lead_replay(settings->journal, settings->run_id, &lead->engine.run, error) ||
+        !skips_are_of_lost_agents(lead, requests, error) ||
         !journal_next_epoch(settings->journal, &epoch, error) ||
         !journal_head(settings->journal, lead->engine.audit_head, error) ||
         !engine_lead(&lead->engine, epoch, error))
         return false;
-    return !request || engine_request(&lead->engine, request, error);
+    lead->asked = clock_now();
+    return ask_for(lead, requests, error);
 }
 
 /* The first step whose command is with an agent that has been away for too long. */
@@ -90,7 +134,7 @@ static bool is_unknown(const Lead *lead, uint32_t *ret)
     for (uint32_t i = 0; i < run->plan->step_count; i++) {
         const FleetMember *member;
 
-        if (run->steps[i].state != STEP_RUNNING && run->steps[i].state != STEP_UNDOING)
+        if (!run_step_is_under_way(run, i))
             continue;
         member = fleet_member(lead->settings->fleet, run->plan->steps[i].agent);
         if (member && !member->known && clock_now() - member->down_since > limit) {
@@ -190,6 +234,14 @@ static bool look_at_action(
     return true;
 }
 
+static void ask_again(Lead *lead)
+{
+    if (clock_now() - lead->asked < ASK_EVERY_MS)
+        return;
+    lead->asked = clock_now();
+    engine_ask_again(&lead->engine);
+}
+
 static bool loop(Lead *lead, LeadResult *ret, Error *error)
 {
     for (;;) {
@@ -211,6 +263,7 @@ static bool loop(Lead *lead, LeadResult *ret, Error *error)
             return false;
         if (ret->end == LEAD_INTERRUPTED)
             return true;
+        ask_again(lead);
         if (is_unknown(lead, &ret->step)) {
             ret->end = LEAD_UNKNOWN;
             return true;
@@ -218,13 +271,14 @@ static bool loop(Lead *lead, LeadResult *ret, Error *error)
     }
 }
 
-bool lead_run(const LeadSettings *settings, Event *request, LeadResult *ret, Error *error)
+bool lead_run(
+    const LeadSettings *settings, const LeadRequests *requests, LeadResult *ret, Error *error)
 {
     Lead lead = { .settings = settings };
     bool ok;
 
     *ret = (LeadResult){ 0 };
-    ok = start(&lead, request, error) && loop(&lead, ret, error);
+    ok = start(&lead, requests, error) && loop(&lead, ret, error);
     engine_done(&lead.engine);
     return ok;
 }

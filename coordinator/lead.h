@@ -37,10 +37,15 @@ typedef struct LeadSettings {
     FILE *lines;         /* a line for each event; NULL: quiet */
 } LeadSettings;
 
-/* `request`: the operator's word with which this lead begins (abort, retry, skip), or NULL. False
- * when the run cannot be led: the journal (exit 10) or a request at the wrong moment. */
-bool lead_run(const LeadSettings *settings, Event *request, LeadResult *ret, Error *error)
-    __attribute__((nonnull(1, 3, 4), warn_unused_result));
+/* The operator's words with which a lead begins: abort, skip, or what is tried again. */
+typedef struct LeadRequests {
+    Event *events;
+    size_t count;
+} LeadRequests;
+
+/* False when the run cannot be led: the journal (exit 10) or a request at the wrong moment. */
+bool lead_run(const LeadSettings *settings, const LeadRequests *requests, LeadResult *ret,
+    Error *error) __attribute__((nonnull, warn_unused_result));
 
 /* Reads a run's events into `run` without leading it. */
 bool lead_replay(Journal *journal, const char *run_id, Run *run, Error *error)

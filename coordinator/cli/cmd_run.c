@@ -63,20 +63,63 @@ static int print_hold(const Night *night, const LeadResult *result, bool may_abo
     return cli_exit_code(result->error.kind);
 }
 
+/* A host that is gone for good must not keep the others from coming back. */
+static void print_way_round_lost_host(const LeadResult *result, bool may_abort)
+{
+    if (may_abort)
+        (void)fprintf(stderr,
+            "when that host is gone for good: 'abort', and there\n"
+            "  dss-coordinator skip %" PRIu32 " --reason …      leaves it behind\n",
+            result->step + 1);
+    else
+        (void)fprintf(stderr, "when that host is gone for good: put an agent of the same name in "
+                              "its place, then resume\n");
+}
+
+static int print_unknown(const Night *night, const LeadResult *result, bool may_abort)
+{
+    AUTO_TEXT *label = plan_step_label(night->plan, result->step);
+
+    (void)fprintf(stderr,
+        "UNKNOWN: agent %s, which has step %" PRIu32 " (%s) in hand, has been away for more "
+        "than %u s; it finishes what it runs and then holds; on that host: dss-agent status\n",
+        night->plan->steps[result->step].agent, result->step + 1, label,
+        night->inventory->limits.agent_lost_s);
+    print_ways_on(night, may_abort);
+    print_way_round_lost_host(result, may_abort);
+    return EXIT_UNKNOWN;
+}
+
+/* Of an abort: what the operator left behind stands as the upgrade had made it. */
+static int print_aborted(const Night *night)
+{
+    RUN_AUTO(run);
+    Error ignored = { 0 };
+
+    (void)printf(
+        "ABORTED: cluster %s runs the old release on the old database\n", night->plan->cluster);
+    run_init(&run, night->plan);
+    if (!lead_replay(night->journal, night->run_id, &run, &ignored))
+        return EXIT_ABORTED;
+    for (uint32_t i = 0; i < night->plan->step_count; i++) {
+        AUTO_TEXT *label = plan_step_label(night->plan, i);
+
+        if (run.steps[i].state == STEP_SKIPPED)
+            (void)printf(
+                "  but step %" PRIu32 " (%s) was skipped: look after it by hand\n", i + 1, label);
+    }
+    return EXIT_ABORTED;
+}
+
 static int print_end(const Night *night, const LeadResult *result, bool may_abort)
 {
-    const InventoryLimits *limits = &night->inventory->limits;
-    AUTO_TEXT *label = NULL;
-
     switch (result->end) {
     case LEAD_DONE:
         (void)printf("DONE: cluster %s runs the new release (dss-coordinator report)\n",
             night->plan->cluster);
         return EXIT_DONE;
     case LEAD_ABORTED:
-        (void)printf(
-            "ABORTED: cluster %s runs the old release on the old database\n", night->plan->cluster);
-        return EXIT_ABORTED;
+        return print_aborted(night);
     case LEAD_HELD:
         return print_hold(night, result, may_abort);
     case LEAD_UNCONFIRMED:
@@ -87,13 +130,7 @@ static int print_end(const Night *night, const LeadResult *result, bool may_abor
         print_ways_on(night, may_abort);
         return EXIT_HELD;
     case LEAD_UNKNOWN:
-        label = plan_step_label(night->plan, result->step);
-        (void)fprintf(stderr,
-            "UNKNOWN: agent %s, which has step %" PRIu32 " (%s) in hand, has been away for more "
-            "than %u s; it finishes what it runs and then holds; on that host: dss-agent status\n",
-            night->plan->steps[result->step].agent, result->step + 1, label, limits->agent_lost_s);
-        print_ways_on(night, may_abort);
-        return EXIT_UNKNOWN;
+        return print_unknown(night, result, may_abort);
     case LEAD_INTERRUPTED:
         (void)fprintf(stderr, "STOPPED by signal %d: agents finish what they run and then hold\n",
             result->signal);
@@ -139,8 +176,9 @@ static bool operator_types_name(const char *cluster)
     return strcmp(line, cluster) == 0;
 }
 
-static int lead(const CliCall *call, const Night *night, Event *request, Error *error)
+static int lead(const CliCall *call, const Night *night, const LeadRequests *requests, Error *error)
 {
+    LeadRequests now = *requests;
     const char *confirm = cli_option(call, "confirm");
     LeadSettings settings = { .journal = night->journal,
         .fleet = night->fleet,
@@ -154,12 +192,12 @@ static int lead(const CliCall *call, const Night *night, Event *request, Error *
     LeadResult result;
 
     for (;;) {
-        if (!lead_run(&settings, request, &result, error))
+        if (!lead_run(&settings, &now, &result, error))
             return error->kind == ERROR_PRECONDITION ? EXIT_HELD : EXIT_AUDIT;
         if (result.end != LEAD_UNCONFIRMED || !operator_types_name(night->plan->cluster))
             return print_end(night, &result, !line_is_crossed_now(night));
         settings.confirm = night->plan->cluster;
-        request = NULL;
+        now.count = 0;
     }
 }
 
@@ -175,6 +213,7 @@ static bool all_agents_are_there(const Night *night)
 static int look_again(const CliCall *call, Night *night, const Bypasses *bypasses, Error *error)
 {
     PREFLIGHT_AUTO(preflight);
+    int code;
 
     if (!preflight_run(night->fleet, night->inventory, PREFLIGHT_INSPECT, &preflight, error))
         return cli_exit_code(error->kind);
@@ -182,7 +221,12 @@ static int look_again(const CliCall *call, Night *night, const Bypasses *bypasse
         (!preflight_read_scripts(night->inventory, &night->scripts, error) ||
             !preflight_matches(&preflight, night->fleet, night->plan, error)))
         return cli_exit_code(error->kind);
-    return session_judge(call, &preflight, bypasses, FINDINGS_NOTABLE, stderr);
+    code = session_judge(call, &preflight, bypasses, FINDINGS_NOTABLE, stderr);
+    if (code != EXIT_DONE || all_agents_are_there(night))
+        return code;
+    (void)error_set(error, ERROR_UNREACHABLE,
+        "an agent is not there: the plan cannot be compared with its host, and no bypass helps");
+    return EXIT_PREFLIGHT;
 }
 
 static bool append_first(const CliCall *call, Night *night, Event *event, Error *error)
@@ -273,7 +317,7 @@ static int begin_run(
         !write_first_events(call, night, bypasses, digest, error))
         return EXIT_AUDIT;
     (void)printf("run %s of cluster %s\n", night->run_id, night->plan->cluster);
-    return lead(call, night, NULL, error);
+    return lead(call, night, &(LeadRequests){ NULL, 0 }, error);
 }
 
 static int apply_plan(const CliCall *call, Error *error)
@@ -328,34 +372,36 @@ static int open_run(const CliCall *call, Night *night, Error *error)
     return EXIT_DONE;
 }
 
+static void requests_done(LeadRequests *requests)
+{
+    free(requests->events); /* of events without evidence */
+}
+
 /* resume without a word of the operator tries again what has failed: that is what was mended. */
-static bool first_failed(const Night *night, uint32_t *ret, Error *error)
+static bool all_that_failed(const Night *night, LeadRequests *ret, Error *error)
 {
     RUN_AUTO(run);
-    Action action;
 
-    *ret = EVENT_NO_STEP;
     run_init(&run, night->plan);
     if (!lead_replay(night->journal, night->run_id, &run, error))
         return false;
-    action = run_decide(&run, wall_now());
-    if (action.kind == ACTION_HOLD)
-        *ret = action.step;
+    ret->events = memory_new(night->plan->step_count * sizeof(Event));
+    for (uint32_t i = 0; i < night->plan->step_count; i++)
+        if (run.steps[i].state == (run.state == RUN_ABORTING ? STEP_STUCK : STEP_FAILED))
+            ret->events[ret->count++] = (Event){ .kind = EVENT_RETRY_REQUESTED, .step = i };
     return true;
 }
 
 static int resume_run(const CliCall *call, Error *error)
 {
     NIGHT_AUTO(night);
-    EVENT_AUTO(retry);
+    __attribute__((cleanup(requests_done))) LeadRequests retries = { 0 };
     int code = open_run(call, &night, error);
 
     if (code != EXIT_DONE)
         return code;
-    if (!first_failed(&night, &retry.step, error))
-        return EXIT_AUDIT;
-    retry.kind = EVENT_RETRY_REQUESTED;
-    return lead(call, &night, retry.step == EVENT_NO_STEP ? NULL : &retry, error);
+    return all_that_failed(&night, &retries, error) ? lead(call, &night, &retries, error)
+                                                    : EXIT_AUDIT;
 }
 
 const CliCommand cmd_resume = {
@@ -391,7 +437,7 @@ static int lead_with_word(const CliCall *call, EventKind kind, Error *error)
             return EXIT_USAGE;
         }
     }
-    return lead(call, &night, &event, error);
+    return lead(call, &night, &(LeadRequests){ &event, 1 }, error);
 }
 
 static int abort_run(const CliCall *call, Error *error)
@@ -437,7 +483,7 @@ static int skip_step(const CliCall *call, Error *error)
 const CliCommand cmd_skip = {
     .name = "skip",
     .arguments = "STEP",
-    .summary = "go on without a failed step, on your responsibility",
+    .summary = "go on without a failed step; in an abort: leave a lost host behind",
     .example = "skip measure-traffic users --reason 'agreed with the owner'",
     .options = { SESSION_OPTION_REASON, SESSION_OPTION_CONFIRM, SESSION_OPTION_RUN },
     .min_args = 1,

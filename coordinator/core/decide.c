@@ -21,19 +21,6 @@ static Millis retry_wait(const RunStep *step, int64_t now_ms)
     return since < 0 || since >= RUN_RETRY_MS ? 0 : RUN_RETRY_MS - since;
 }
 
-static bool is_ready(const Run *run, uint32_t index)
-{
-    const PlanStep *planned = &run->plan->steps[index];
-
-    for (size_t i = 0; i < planned->wait_count; i++) {
-        StepState state = run->steps[planned->waits_for[i]].state;
-
-        if (state != STEP_DONE && state != STEP_SKIPPED)
-            return false;
-    }
-    return true;
-}
-
 /* The first failed step that only an operator can help; step_count when there is none. */
 static uint32_t first_for_operator(const Run *run)
 {
@@ -46,6 +33,17 @@ static uint32_t first_for_operator(const Run *run)
             return i;
         i++;
     }
+    return i;
+}
+
+/* The first failed step that the operator wants tried again, whatever else holds. */
+static uint32_t first_retried(const Run *run)
+{
+    uint32_t i = 0;
+
+    while (i < run->plan->step_count &&
+           (run->steps[i].state != STEP_FAILED || run->steps[i].forward > 0))
+        i++;
     return i;
 }
 
@@ -64,7 +62,8 @@ static Action start_something(const Run *run, int64_t now_ms)
         const RunStep *step = &run->steps[i];
 
         left += step->state != STEP_DONE && step->state != STEP_SKIPPED;
-        if ((step->state != STEP_PENDING && step->state != STEP_FAILED) || !is_ready(run, i))
+        if ((step->state != STEP_PENDING && step->state != STEP_FAILED) ||
+            !run_step_is_ready(run, i))
             continue;
         if (run->plan->steps[i].kind == STEP_CROSS_LINE && !run->confirmed)
             line = i;
@@ -84,8 +83,12 @@ static Action decide_forward(const Run *run, int64_t now_ms)
 {
     uint32_t failed = first_for_operator(run);
 
+    uint32_t wanted = first_retried(run);
+
     if (failed == run->plan->step_count)
         return start_something(run, now_ms);
+    if (wanted < run->plan->step_count)
+        return (Action){ .kind = ACTION_START_STEP, .step = wanted };
     if (run_running(run) > 0)
         return wait_for(INT64_MAX);
     return (Action){ .kind = ACTION_HOLD, .step = failed };
@@ -97,7 +100,7 @@ static bool has_something_to_undo(const Run *run, uint32_t index)
 
     if (step_spec(run->plan->steps[index].kind)->undo == COMMAND_NONE || step->attempt == 0)
         return false;
-    return step->state != STEP_PENDING && step->state != STEP_UNDONE;
+    return step->state != STEP_UNDONE && step->state != STEP_SKIPPED;
 }
 
 /* The kind of the last step that has something to undo; STEP_KIND_COUNT when none has. */

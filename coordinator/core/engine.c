@@ -73,6 +73,25 @@ static const char *profile_digest(const Plan *plan, const char *target)
     return NULL;
 }
 
+static CommandId id_of(const Engine *engine, uint32_t index)
+{
+    CommandId id = { .step = index + 1, .attempt = engine->run.steps[index].attempt };
+
+    (void)text_copy(id.run, sizeof(id.run), engine->run_id);
+    return id;
+}
+
+/* What an abort would only take back again does not have to end first. */
+static void cut_short(const Engine *engine, uint32_t index)
+{
+    const PlanStep *planned = &engine->run.plan->steps[index];
+    CommandId id = id_of(engine, index);
+
+    if (engine->run.state == RUN_ABORTING && engine->run.steps[index].state == STEP_RUNNING &&
+        step_spec(planned->kind)->cut_short)
+        engine->io->cancel(engine->io->self, planned->agent, &id, engine->run.epoch);
+}
+
 static void send_command(Engine *engine, uint32_t index)
 {
     const PlanStep *planned = &engine->run.plan->steps[index];
@@ -80,10 +99,9 @@ static void send_command(Engine *engine, uint32_t index)
     COMMAND_AUTO(command);
 
     command.kind = run_command(&engine->run, index);
-    command.id = (CommandId){ .step = index + 1, .attempt = engine->run.steps[index].attempt };
+    command.id = id_of(engine, index);
     command.epoch = engine->run.epoch;
     command.deadline_s = planner_deadline_s(engine->inventory, command.kind);
-    (void)text_copy(command.id.run, sizeof(command.id.run), engine->run_id);
     (void)text_copy(command.cluster, sizeof(command.cluster), engine->run.plan->cluster);
     (void)text_copy(command.target, sizeof(command.target), planned->target);
     (void)text_copy(command.audit_head, sizeof(command.audit_head), engine->audit_head);
@@ -93,13 +111,7 @@ static void send_command(Engine *engine, uint32_t index)
     if (digest && command_takes(command.kind, ARG_PROFILE_SHA256))
         facts_add(&command.args, ARG_PROFILE_SHA256, digest);
     engine->io->send(engine->io->self, planned->agent, &command);
-}
-
-static bool is_under_way(const Engine *engine, uint32_t index)
-{
-    StepState state = engine->run.steps[index].state;
-
-    return state == STEP_RUNNING || state == STEP_UNDOING;
+    cut_short(engine, index);
 }
 
 static bool end_gate(Engine *engine, uint32_t index, Error *error)
@@ -120,7 +132,7 @@ bool engine_lead(Engine *engine, uint64_t epoch, Error *error)
     if (!record(engine, &event, error))
         return false;
     for (uint32_t i = 0; i < engine->run.plan->step_count; i++) {
-        if (!is_under_way(engine, i))
+        if (!run_step_is_under_way(&engine->run, i))
             continue;
         if (!step_kind_is_gate(engine->run.plan->steps[i].kind))
             send_command(engine, i);
@@ -186,7 +198,8 @@ static bool is_awaited(const Engine *engine, const CommandResult *result)
     uint32_t index = result->id.step - 1; /* step 0 becomes a number that no plan has */
 
     return strcmp(result->id.run, engine->run_id) == 0 && index < engine->run.plan->step_count &&
-           is_under_way(engine, index) && engine->run.steps[index].attempt == result->id.attempt;
+           run_step_is_under_way(&engine->run, index) &&
+           engine->run.steps[index].attempt == result->id.attempt;
 }
 
 bool engine_on_result(Engine *engine, const CommandResult *result, Error *error)
@@ -227,11 +240,24 @@ bool engine_on_refusal(
 void engine_on_agent_up(Engine *engine, const char *agent)
 {
     for (uint32_t i = 0; i < engine->run.plan->step_count; i++)
-        if (is_under_way(engine, i) && strcmp(engine->run.plan->steps[i].agent, agent) == 0)
+        if (run_step_is_under_way(&engine->run, i) &&
+            strcmp(engine->run.plan->steps[i].agent, agent) == 0)
+            send_command(engine, i);
+}
+
+void engine_ask_again(Engine *engine)
+{
+    for (uint32_t i = 0; i < engine->run.plan->step_count; i++)
+        if (run_step_is_under_way(&engine->run, i))
             send_command(engine, i);
 }
 
 bool engine_request(Engine *engine, Event *event, Error *error)
 {
-    return record(engine, event, error);
+    if (!record(engine, event, error))
+        return false;
+    for (uint32_t i = 0; event->kind == EVENT_ABORT_REQUESTED && i < engine->run.plan->step_count;
+         i++)
+        cut_short(engine, i);
+    return true;
 }

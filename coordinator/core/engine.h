@@ -53,6 +53,8 @@ bool engine_on_refusal(Engine *engine, const CommandId *id, uint64_t epoch, cons
     Error *error) __attribute__((nonnull, warn_unused_result));
 /* The agent is there (again): what it owes an answer for is sent again. */
 void engine_on_agent_up(Engine *engine, const char *agent) __attribute__((nonnull));
+/* What anybody owes an answer for is sent again: answers may be lost on a link that stays up. */
+void engine_ask_again(Engine *engine) __attribute__((nonnull));
 /* An operator's word: kind, step and text of `event` are set. ERROR_PRECONDITION: not now. */
 bool engine_request(Engine *engine, Event *event, Error *error)
     __attribute__((nonnull, warn_unused_result));

@@ -31,7 +31,8 @@ typedef enum EventKind {
 
 typedef struct Event {
     uint64_t serial; /* 1, 2, 3 … in one run, without a gap */
-    int64_t time_ms; /* wall clock, milliseconds since 1970, UTC: for people, never for decisions */
+    int64_t time_ms; /* wall clock, milliseconds since 1970, UTC: for people, and for the pause
+                        before a retry */
     char actor[96];  /* "user@host" of the operator, or the coordinator's name */
     EventKind kind;
     uint32_t step;   /* index in the plan, or EVENT_NO_STEP */

@@ -21,9 +21,27 @@ size_t run_running(const Run *run)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < run->plan->step_count; i++)
-        count += run->steps[i].state == STEP_RUNNING || run->steps[i].state == STEP_UNDOING;
+    for (uint32_t i = 0; i < run->plan->step_count; i++)
+        count += run_step_is_under_way(run, i);
     return count;
+}
+
+bool run_step_is_under_way(const Run *run, uint32_t step)
+{
+    return run->steps[step].state == STEP_RUNNING || run->steps[step].state == STEP_UNDOING;
+}
+
+bool run_step_is_ready(const Run *run, uint32_t step)
+{
+    const PlanStep *planned = &run->plan->steps[step];
+
+    for (size_t i = 0; i < planned->wait_count; i++) {
+        StepState state = run->steps[planned->waits_for[i]].state;
+
+        if (state != STEP_DONE && state != STEP_SKIPPED)
+            return false;
+    }
+    return true;
 }
 
 bool run_line_is_crossed(const Run *run)
@@ -91,25 +109,13 @@ static bool attempt_follows(const Run *run, const Event *event, Error *error)
     return true;
 }
 
-static bool waits_are_over(const Run *run, uint32_t index)
-{
-    const PlanStep *planned = &run->plan->steps[index];
-
-    for (size_t i = 0; i < planned->wait_count; i++) {
-        StepState state = run->steps[planned->waits_for[i]].state;
-
-        if (state != STEP_DONE && state != STEP_SKIPPED)
-            return false;
-    }
-    return true;
-}
-
 static bool step_starts(Run *run, const Event *event, Error *error)
 {
     RunStep *step = &run->steps[event->step];
     bool line = run->plan->steps[event->step].kind == STEP_CROSS_LINE;
 
-    if (run->state != RUN_FORWARD || !waits_are_over(run, event->step) || (line && !run->confirmed))
+    if (run->state != RUN_FORWARD || !run_step_is_ready(run, event->step) ||
+        (line && !run->confirmed))
         return error_set(error, ERROR_CORRUPT,
             "event %" PRIu64 ": step %" PRIu32 " was started before what it waits for",
             event->serial, event->step + 1);
@@ -121,23 +127,31 @@ static bool step_starts(Run *run, const Event *event, Error *error)
     return true;
 }
 
-static bool step_ends_well(Run *run, const Event *event, Error *error)
+static bool end_step(Run *run, const Event *event, StepState state, Error *error)
 {
+    if (!move_step(run, event, state, error))
+        return false;
     run->steps[event->step].ended_ms = event->time_ms;
-    return move_step(run, event, STEP_DONE, error);
+    return true;
 }
 
-static void note_failure(RunStep *step, const Event *event)
+static bool fail_step(Run *run, const Event *event, StepState state, Error *error)
 {
-    step->error = event->error;
-    step->failed_ms = event->time_ms;
-    step->ended_ms = event->time_ms;
+    if (!end_step(run, event, state, error))
+        return false;
+    run->steps[event->step].error = event->error;
+    run->steps[event->step].failed_ms = event->time_ms;
+    return true;
+}
+
+static bool step_ends_well(Run *run, const Event *event, Error *error)
+{
+    return end_step(run, event, STEP_DONE, error);
 }
 
 static bool step_ends_badly(Run *run, const Event *event, Error *error)
 {
-    note_failure(&run->steps[event->step], event);
-    return move_step(run, event, STEP_FAILED, error);
+    return fail_step(run, event, STEP_FAILED, error);
 }
 
 static bool undo_starts(Run *run, const Event *event, Error *error)
@@ -156,14 +170,12 @@ static bool undo_starts(Run *run, const Event *event, Error *error)
 
 static bool undo_ends_well(Run *run, const Event *event, Error *error)
 {
-    run->steps[event->step].ended_ms = event->time_ms;
-    return move_step(run, event, STEP_UNDONE, error);
+    return end_step(run, event, STEP_UNDONE, error);
 }
 
 static bool undo_ends_badly(Run *run, const Event *event, Error *error)
 {
-    note_failure(&run->steps[event->step], event);
-    return move_step(run, event, STEP_STUCK, error);
+    return fail_step(run, event, STEP_STUCK, error);
 }
 
 static bool line_is_confirmed(Run *run, const Event *event, Error *error)
@@ -197,10 +209,29 @@ static bool retry_is_requested(Run *run, const Event *event, Error *error)
     return true;
 }
 
+/*
+ * The way out of an abort when a host is gone for good: nothing will answer for it any more. A
+ * database cannot be left behind half taken back: an agent of the same name on another host takes
+ * over its commands.
+ */
+static bool leave_behind(Run *run, const Event *event, Error *error)
+{
+    const StepSpec *spec = step_spec(run->plan->steps[event->step].kind);
+
+    if (!run_step_is_under_way(run, event->step) && run->steps[event->step].state != STEP_STUCK)
+        return refuse(event, error, "an abort leaves behind only what is under way or stuck");
+    if (spec->undo != COMMAND_NONE && command_target(spec->command) == TARGET_DATABASE)
+        return refuse(event, error,
+            "a database is not left half taken back: put an agent of the same name in place");
+    return end_step(run, event, STEP_SKIPPED, error);
+}
+
 static bool skip_is_requested(Run *run, const Event *event, Error *error)
 {
     const StepSpec *spec = step_spec(run->plan->steps[event->step].kind);
 
+    if (run->state == RUN_ABORTING)
+        return leave_behind(run, event, error);
     if (run->state != RUN_FORWARD || run->steps[event->step].state != STEP_FAILED)
         return refuse(event, error, "only a step that has failed can be skipped");
     if (!spec->may_skip)

@@ -23,7 +23,8 @@ typedef struct RunStep {
     uint32_t forward;  /* automatic forward attempts since the last word of the operator */
     uint32_t backward; /* the same for the undo */
     ErrorKind error;   /* of the newest failure */
-    int64_t failed_ms; /* wall clock of it: an automatic retry waits a little after it */
+    int64_t failed_ms; /* wall clock of it: an automatic retry waits a little after it, and does
+                          not wait where the clock was set back */
     int64_t started_ms, ended_ms; /* wall clock, for people */
 } RunStep;
 
@@ -70,9 +71,13 @@ bool run_apply(Run *run, const Event *event, Error *error)
 /* now_ms: wall clock, as in events. */
 Action run_decide(const Run *run, int64_t now_ms) __attribute__((nonnull));
 
-/* The operator's word was followed by the first act behind it, or the line has no act behind it. */
+/* The crossing is in the journal: an act behind it may have begun, and no abort is possible. */
 bool run_line_is_crossed(const Run *run) __attribute__((nonnull));
-/* Steps for which a command is under way. */
+/* All that the step waits for is done, or skipped by an operator. */
+bool run_step_is_ready(const Run *run, uint32_t step) __attribute__((nonnull));
+/* A command was written down for the step, and no answer yet. */
+bool run_step_is_under_way(const Run *run, uint32_t step) __attribute__((nonnull));
+/* Steps that are under way. */
 size_t run_running(const Run *run) __attribute__((nonnull));
 /* The command that a running or undoing step stands for. */
 CommandKind run_command(const Run *run, uint32_t step) __attribute__((nonnull));

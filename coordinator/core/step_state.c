@@ -9,13 +9,13 @@ static const struct {
     unsigned next; /* the states that may follow, as a set */
 } states[] = {
     [STEP_PENDING] = { "pending", TO(RUNNING) | TO(SKIPPED) },
-    [STEP_RUNNING] = { "running", TO(DONE) | TO(FAILED) },
+    [STEP_RUNNING] = { "running", TO(DONE) | TO(FAILED) | TO(SKIPPED) },
     [STEP_DONE] = { "done", TO(UNDOING) },
     [STEP_FAILED] = { "failed", TO(RUNNING) | TO(SKIPPED) | TO(UNDOING) },
-    [STEP_SKIPPED] = { "skipped", TO(UNDOING) },
-    [STEP_UNDOING] = { "undoing", TO(UNDONE) | TO(STUCK) },
+    [STEP_SKIPPED] = { "skipped", 0 },
+    [STEP_UNDOING] = { "undoing", TO(UNDONE) | TO(STUCK) | TO(SKIPPED) },
     [STEP_UNDONE] = { "undone", 0 },
-    [STEP_STUCK] = { "stuck", TO(UNDOING) },
+    [STEP_STUCK] = { "stuck", TO(UNDOING) | TO(SKIPPED) },
 };
 static_assert(sizeof(states) / sizeof(states[0]) == STEP_STATE_COUNT, "every StepState has a row");
 

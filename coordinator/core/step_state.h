@@ -8,7 +8,9 @@
  *      v          v  │        │         v  │
  *   skipped <── failed ───────┘       stuck
  *
- * (failed and skipped steps may be undone too: they may have done half of their work.)
+ * A failed step may be undone too: it may have done half of its work. In an abort the operator may
+ * leave behind what is running, undoing or stuck: it becomes skipped, and nothing is asked of it
+ * any more.
  * Pure: no clock, no memory, no I/O. Both the live engine and the replay of the journal go through
  * step_state_allows(), so a state that could not be reached live cannot be replayed either.
  */

@@ -20,6 +20,7 @@ static const StepSpec specs[] = {
         .harmless = "it only reads",
         .procedure_line = 4,
         .attempts = 3,
+        .cut_short = true,
         .may_skip = true,
     },
     [STEP_BACKUP_HOME] = {
@@ -30,6 +31,7 @@ static const StepSpec specs[] = {
         .harmless = "it leaves a backup and touches nothing else",
         .procedure_line = 2,
         .attempts = 2,
+        .cut_short = true,
     },
     [STEP_GATE_READY_TO_STOP] = {
         .name = "ready-to-stop",
@@ -61,6 +63,7 @@ static const StepSpec specs[] = {
         .harmless = "it only reads",
         .procedure_line = 3,
         .attempts = 3,
+        .cut_short = true,
     },
     [STEP_LOCK_ACCOUNTS] = {
         .name = "lock-accounts",
@@ -86,6 +89,7 @@ static const StepSpec specs[] = {
         .harmless = "it leaves a backup and touches nothing else",
         .procedure_line = 2,
         .attempts = 2,
+        .cut_short = true,
     },
     [STEP_CONFIGURE_NODE] = {
         .name = "configure-node",
@@ -104,6 +108,7 @@ static const StepSpec specs[] = {
         .undo = COMMAND_REMOVE_FOLDERS,
         .procedure_line = 11,
         .attempts = 2,
+        .cut_short = true,
     },
     [STEP_CROSS_LINE] = {
         .name = "cross-line",
@@ -138,6 +143,7 @@ static const StepSpec specs[] = {
         .undo = COMMAND_CLEAR_STAGING,
         .procedure_line = 9,
         .attempts = 3,
+        .cut_short = true,
     },
     [STEP_MIGRATE_STAGING] = {
         .name = "migrate-staging",

@@ -55,6 +55,7 @@ typedef struct StepSpec {
     unsigned procedure_line;  /* 1..14: the line of the vendor's page that it fulfils; 0: none */
     unsigned attempts;        /* on transient errors only */
     bool may_skip;            /* an operator may take the responsibility */
+    bool cut_short;           /* an abort cancels it: half of it is harmless, or is taken back */
 } StepSpec;
 
 const StepSpec *step_spec(StepKind kind) __attribute__((returns_nonnull));

@@ -123,7 +123,7 @@ static void say_hello(Link *link, const char *cluster)
 
 static void note_down(FleetMember *member, const Error *error)
 {
-    if (member->up || member->why_down.kind == ERROR_NONE)
+    if (member->known || member->why_down.kind == ERROR_NONE)
         member->down_since = clock_now();
     member->up = false;
     member->known = false;
@@ -261,19 +261,35 @@ void fleet_wait_for_all(Fleet *fleet, Millis timeout)
     }
 }
 
-void fleet_send(Fleet *fleet, const char *agent, const Command *command)
+static void post(Fleet *fleet, const char *agent, Message *message)
 {
     size_t i = index_of(fleet, agent);
     Error ignored = { 0 };
-    MESSAGE_AUTO(message);
 
     if (i == fleet->inventory->agent_count || !link_is_up(fleet->links[i]))
         return;
+    (void)text_copy(message->cluster, sizeof(message->cluster), fleet->inventory->cluster);
+    (void)text_copy(message->sender, sizeof(message->sender), "coordinator");
+    if (!link_send(fleet->links[i], message, &ignored))
+        return; /* lost: asked again at FLEET_UP, and from time to time */
+}
+
+void fleet_send(Fleet *fleet, const char *agent, const Command *command)
+{
+    MESSAGE_AUTO(message);
+
     message.kind = MESSAGE_COMMAND;
     message.epoch = command->epoch;
-    (void)text_copy(message.cluster, sizeof(message.cluster), fleet->inventory->cluster);
-    (void)text_copy(message.sender, sizeof(message.sender), "coordinator");
     command_copy(&message.command, command);
-    if (!link_send(fleet->links[i], &message, &ignored))
-        return; /* lost: asked again at FLEET_UP */
+    post(fleet, agent, &message);
+}
+
+void fleet_cancel(Fleet *fleet, const char *agent, const CommandId *id, uint64_t epoch)
+{
+    MESSAGE_AUTO(message);
+
+    message.kind = MESSAGE_CANCEL;
+    message.epoch = epoch;
+    message.id = *id;
+    post(fleet, agent, &message);
 }

@@ -14,9 +14,9 @@ typedef struct Fleet Fleet;
 
 typedef struct FleetMember {
     const InventoryAgent *declared;
-    bool up, known; /* known: its Hello has come since it was last up */
-    bool refused;   /* TLS or role: it will not come up by waiting */
-    Millis down_since;
+    bool up, known;        /* known: its Hello has come since it was last up */
+    bool refused;          /* TLS or role: it will not come up by waiting */
+    Millis down_since;     /* since when it is not known */
     int64_t clock_skew_ms; /* its wall clock less ours */
     Facts hello;           /* "program", "profile", "profile-sha256", "command"… */
     Error why_down;        /* kind ERROR_NONE: never tried */
@@ -49,11 +49,14 @@ const FleetMember *fleet_member(const Fleet *fleet, const char *agent) __attribu
  * the fleet to the end of the process. */
 void fleet_wait(Fleet *fleet, Millis timeout, FleetEvent *ret) __attribute__((nonnull));
 void fleet_event_done(FleetEvent *event) __attribute__((nonnull));
-/* Until all agents have said hello, one was refused, or the time is over. */
+/* Until each agent has said hello or was refused, or the time is over. */
 void fleet_wait_for_all(Fleet *fleet, Millis timeout) __attribute__((nonnull));
 
 /* Lost when the agent is not up: whoever sends asks again at FLEET_UP. */
 void fleet_send(Fleet *fleet, const char *agent, const Command *command) __attribute__((nonnull));
+/* Asks for the early end of a command; its result tells. Lost when the agent is not up. */
+void fleet_cancel(Fleet *fleet, const char *agent, const CommandId *id, uint64_t epoch)
+    __attribute__((nonnull));
 
 DEFINE_AUTO(Fleet, fleet_close)
 #define FLEET_EVENT_AUTO(name) __attribute__((cleanup(fleet_event_done))) FleetEvent name = { 0 }

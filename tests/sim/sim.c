@@ -51,6 +51,10 @@ void sim_post_over_link(Sim *sim, Item *item)
     Item up = { .kind = ITEM_AGENT_UP, .agent = item->agent };
     Item twin = *item;
 
+    if (sim_chance(sim, sim->settings.silence)) {
+        drop_item(item);
+        return;
+    }
     item->at = sim->now + sim_between(sim, 1, 40);
     if (sim_chance(sim, sim->settings.lateness))
         item->at += sim_between(sim, 1000, 600000);
@@ -97,7 +101,11 @@ bool sim_journal_crossed_line(const Sim *sim)
 
 static int64_t io_wall_ms(void *self)
 {
-    return ((Sim *)self)->now;
+    Sim *sim = self;
+
+    if (sim_chance(sim, sim->settings.clock))
+        sim->skew = sim_between(sim, -86400000, 86400000);
+    return sim->now + sim->skew;
 }
 
 static void coordinator_dies(Sim *sim)
@@ -134,6 +142,18 @@ static bool io_append(void *self, Event *event, Error *error)
         return error_set(error, ERROR_IO, "dead after the write");
     }
     return true;
+}
+
+static void io_cancel(void *self, const char *agent, const CommandId *id, uint64_t epoch)
+{
+    Sim *sim = self;
+    Item item = { .kind = ITEM_CANCEL, .epoch = epoch };
+
+    item.result.id = *id;
+    for (size_t i = 0; i < sim->agent_count; i++)
+        if (strcmp(sim->agents[i].name, agent) == 0)
+            item.agent = i;
+    sim_post_over_link(sim, &item);
 }
 
 static void io_send(void *self, const char *agent, const Command *command)
@@ -174,6 +194,29 @@ static void operator_reacts(Sim *sim, const Action *action)
     sim_post(sim, &item);
 }
 
+/* The program's loop does it, for what is lost on a link that stays up. */
+static void ask_later(Sim *sim)
+{
+    Item item = { .kind = ITEM_ASK, .at = sim->now + 15000, .epoch = sim->epoch };
+
+    if (sim->settings.mutation != SIM_WITHOUT_ASKING_AGAIN)
+        sim_post(sim, &item);
+}
+
+static bool has_ended(const Sim *sim)
+{
+    return sim->leads &&
+           (sim->engine.run.state == RUN_DONE || sim->engine.run.state == RUN_ABORTED);
+}
+
+static void coordinator_asks(Sim *sim, uint64_t epoch)
+{
+    if (!sim->leads || epoch != sim->epoch || has_ended(sim))
+        return;
+    engine_ask_again(&sim->engine);
+    ask_later(sim);
+}
+
 static void coordinator_goes_on(Sim *sim)
 {
     Action action = { ACTION_NONE, 0, 0 };
@@ -206,8 +249,10 @@ static void coordinator_starts(Sim *sim)
         return;
     ok = engine_lead(&sim->engine, ++sim->epoch, &error);
     note_engine(sim, ok, &error);
-    if (ok)
-        coordinator_goes_on(sim);
+    if (!ok)
+        return;
+    ask_later(sim);
+    coordinator_goes_on(sim);
 }
 
 static void operator_asks(Sim *sim, EventKind kind, uint32_t step)
@@ -221,6 +266,38 @@ static void operator_asks(Sim *sim, EventKind kind, uint32_t step)
     event.step = step;
     note_engine(sim, engine_request(&sim->engine, &event, &error), &error);
     coordinator_goes_on(sim);
+}
+
+static void host_burns_down(Sim *sim, SimAgent *agent)
+{
+    Item item = { .kind = ITEM_AFTER_GONE, .at = sim->now + 600000, .agent = agent->index };
+
+    sim_agent_dies(agent);
+    agent->gone = true;
+    sim_post(sim, &item);
+}
+
+/* Before the line the cluster comes back without that node; else another host takes its place. */
+static void operator_copes(Sim *sim, SimAgent *agent)
+{
+    Item again = { .kind = ITEM_AFTER_GONE, .at = sim->now + 60000, .agent = agent->index };
+    const Run *run = &sim->engine.run;
+
+    if (has_ended(sim))
+        return;
+    if (sim->leads && (agent->index >= sim->world.node_count || run_line_is_crossed(run))) {
+        sim_agent_is_replaced(agent);
+        return;
+    }
+    if (sim->leads && run->state == RUN_FORWARD)
+        operator_asks(sim, EVENT_ABORT_REQUESTED, EVENT_NO_STEP);
+    for (uint32_t i = 0; sim->leads && run->state == RUN_ABORTING && i < sim->plan->step_count; i++)
+        if (strcmp(sim->plan->steps[i].agent, agent->name) == 0 &&
+            (run_step_is_under_way(run, i) || run->steps[i].state == STEP_STUCK)) {
+            world_lose_node(&sim->world, agent->index);
+            operator_asks(sim, EVENT_SKIP_REQUESTED, i);
+        }
+    sim_post(sim, &again);
 }
 
 static void play_item(Sim *sim, Item *item)
@@ -240,6 +317,17 @@ static void play_item(Sim *sim, Item *item)
         if (agent->alive && item->life == agent->life)
             sim_agent_ends(agent, &item->result);
         break;
+    case ITEM_CANCEL:
+        sim_agent_cancels(agent, &item->result.id, item->epoch);
+        break;
+    case ITEM_REFUSAL:
+        if (!sim->leads)
+            break;
+        note_engine(sim,
+            engine_on_refusal(&sim->engine, &item->result.id, item->epoch, "refused", &error),
+            &error);
+        coordinator_goes_on(sim);
+        break;
     case ITEM_TO_COORDINATOR:
         if (!sim->leads)
             break;
@@ -247,10 +335,10 @@ static void play_item(Sim *sim, Item *item)
         coordinator_goes_on(sim);
         break;
     case ITEM_AGENT_STARTS:
-        agent->alive = true;
+        agent->alive = !agent->gone;
         /* fall through */
     case ITEM_AGENT_UP:
-        if (sim->leads)
+        if (sim->leads && !agent->gone)
             engine_on_agent_up(&sim->engine, agent->name);
         break;
     case ITEM_COORDINATOR_STARTS:
@@ -267,6 +355,15 @@ static void play_item(Sim *sim, Item *item)
         break;
     case ITEM_TICK:
         coordinator_goes_on(sim);
+        break;
+    case ITEM_ASK:
+        coordinator_asks(sim, item->epoch);
+        break;
+    case ITEM_GONE:
+        host_burns_down(sim, agent);
+        break;
+    case ITEM_AFTER_GONE:
+        operator_copes(sim, agent);
         break;
     case ITEM_NONE:
         break;
@@ -327,6 +424,8 @@ static Sim *make_sim(const SimSettings *settings)
     Item start = { .kind = ITEM_COORDINATOR_STARTS, .at = 1 };
     Item abort = { .kind = ITEM_ABORT, .at = settings->abort_at_ms };
 
+    Item gone = { .kind = ITEM_GONE, .at = settings->gone_at_ms, .agent = settings->gone };
+
     sim->settings = *settings;
     sim->random = settings->seed;
     world_init(&sim->world, settings->nodes, settings->databases, settings->strategy);
@@ -335,10 +434,12 @@ static Sim *make_sim(const SimSettings *settings)
     for (size_t i = 0; i < sim->agent_count; i++)
         sim_agent_init(sim, i, sim->inventory_agents[i].name);
     sim->plan = planner_make_plan(&sim->inventory);
-    sim->io = (CoordinatorIo){ sim, io_append, io_send, io_wall_ms };
+    sim->io = (CoordinatorIo){ sim, io_append, io_send, io_cancel, io_wall_ms };
     sim_post(sim, &start);
     if (settings->abort_at_ms > 0)
         sim_post(sim, &abort);
+    if (settings->gone_at_ms > 0)
+        sim_post(sim, &gone);
     return sim;
 }
 
@@ -351,12 +452,6 @@ static void fill_outcome(Sim *sim, SimOutcome *ret)
     if (sim->world.violation)
         (void)snprintf(ret->violation, sizeof(ret->violation), "%s (%s)", sim->world.violation,
             sim->world.detail); /* cut is fine */
-}
-
-static bool has_ended(const Sim *sim)
-{
-    return sim->leads &&
-           (sim->engine.run.state == RUN_DONE || sim->engine.run.state == RUN_ABORTED);
 }
 
 /* What is still in the air arrives after the end, and must change nothing any more. */

@@ -11,9 +11,9 @@
 #include "tests/sim/world.h"
 
 #define SIM_AGENTS  (WORLD_NODES + 1)
-#define SIM_LEDGER  256
-#define SIM_JOURNAL 1024
-#define SIM_QUEUE   512
+#define SIM_LEDGER  512
+#define SIM_JOURNAL 2048
+#define SIM_QUEUE   2048
 
 /* Parts taken out, for the test of the tests: each has to be noticed. */
 typedef enum SimMutation {
@@ -21,6 +21,8 @@ typedef enum SimMutation {
     SIM_WITHOUT_LEDGER,           /* agents forget what they answered */
     SIM_WITHOUT_PROBE,            /* handlers act without looking */
     SIM_WITHOUT_WRITE_BEFORE_ACT, /* the journal reaches the disk one event late */
+    SIM_WITHOUT_ASKING_AGAIN,     /* what is lost on a link that stays up is lost for good */
+    SIM_WITHOUT_ORDER,            /* a late attempt begins behind a later one */
     SIM_MUTATION_COUNT,
 } SimMutation;
 
@@ -29,6 +31,12 @@ typedef struct SimSettings {
     size_t nodes, databases;
     Strategy strategy;
     unsigned loss, doubling, lateness, crash, failure, whims; /* per thousand */
+    unsigned silence;  /* a message is lost, the link stays up; per thousand */
+    unsigned full;     /* a write of an agent fails, and it lives on; per thousand */
+    unsigned half;     /* of the failures: some of the change was made; per thousand */
+    unsigned clock;    /* the coordinator's clock is set anew, up to a day off; per thousand */
+    Millis gone_at_ms; /* a host burns down then; 0: never */
+    size_t gone;       /* … which: an agent's index */
     unsigned crash_at; /* the so-manieth write kills who writes; 0: none does */
     unsigned fail_at;  /* the so-manieth act fails; 0: none does */
     bool fail_after;   /* … although it had its effect */
@@ -53,6 +61,7 @@ typedef struct LedgerEntry {
     CommandId id;
     CommandKind kind;
     bool finished;
+    bool forgotten; /* the agent was put up again on another host, with an empty ledger */
     ResultState state;
     Error error;
     unsigned effects;
@@ -64,13 +73,15 @@ typedef struct SimAgent {
     Sim *sim;
     size_t index;
     char name[NAME_MAX_BYTES];
-    bool alive;
+    bool alive, gone;
     unsigned life; /* a worker dies with its agent: what it had in hand belongs to one life */
     uint64_t epoch;
     LedgerEntry ledger[SIM_LEDGER];
     size_t ledger_length;
     CommandId running[SIM_LEDGER];
     size_t running_count;
+    CommandId cancelled;             /* of what runs */
+    Millis free_at[WORLD_DATABASES]; /* one command works on a target at a time, in order */
     AgentConfig config;
     AgentNode node;
     AgentDatabase databases[WORLD_DATABASES];
@@ -82,7 +93,9 @@ typedef enum ItemKind {
     ITEM_TO_AGENT,
     ITEM_WORK,  /* the worker acts */
     ITEM_ENDED, /* the worker has ended */
+    ITEM_CANCEL,
     ITEM_TO_COORDINATOR,
+    ITEM_REFUSAL,
     ITEM_AGENT_UP,
     ITEM_AGENT_STARTS,
     ITEM_COORDINATOR_STARTS,
@@ -90,6 +103,9 @@ typedef enum ItemKind {
     ITEM_CONFIRM,
     ITEM_ABORT,
     ITEM_TICK,
+    ITEM_ASK,        /* the coordinator asks again for what is under way */
+    ITEM_GONE,       /* a host burns down */
+    ITEM_AFTER_GONE, /* the operator does what there is to do about it */
 } ItemKind;
 
 typedef struct Item {
@@ -98,6 +114,7 @@ typedef struct Item {
     size_t agent;
     unsigned life;
     uint32_t step;
+    uint64_t epoch;
     Command command;
     CommandResult result;
 } Item;
@@ -106,7 +123,7 @@ struct Sim {
     SimSettings settings;
     World world;
     uint64_t random;
-    Millis now;
+    Millis now, skew;
     unsigned writes, acts;
     Item queue[SIM_QUEUE];
     size_t queued;
@@ -140,5 +157,8 @@ void sim_agent_init(Sim *sim, size_t index, const char *name);
 void sim_agent_hears(SimAgent *agent, const Command *command);
 void sim_agent_works(SimAgent *agent, const Command *command);
 void sim_agent_ends(SimAgent *agent, const CommandResult *result);
+void sim_agent_cancels(SimAgent *agent, const CommandId *id, uint64_t epoch);
+/* The same agent on another host: it knows nothing of what was. */
+void sim_agent_is_replaced(SimAgent *agent);
 void sim_agent_dies(SimAgent *agent);
 void sim_agent_answers(SimAgent *agent, const CommandResult *result);

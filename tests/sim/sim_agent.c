@@ -2,12 +2,23 @@
 
 #include <assert.h>
 
+#define WORK_ENDS_MS 5000 /* after the act, at most */
+
 static LedgerEntry *find_entry(SimAgent *agent, const CommandId *id)
 {
     for (size_t i = 0; i < agent->ledger_length; i++)
         if (command_id_equal(&agent->ledger[i].id, id))
             return &agent->ledger[i];
     return NULL;
+}
+
+static bool is_overtaken(const SimAgent *agent, const Command *command)
+{
+    for (size_t i = 0; i < agent->ledger_length; i++)
+        if (!agent->ledger[i].forgotten &&
+            obey_overtakes(&agent->ledger[i].id, agent->ledger[i].kind, command))
+            return true;
+    return false;
 }
 
 static LedgerLookup ledger_find(
@@ -17,10 +28,15 @@ static LedgerLookup ledger_find(
     const LedgerEntry *entry = find_entry(agent, &command->id);
 
     (void)error;
-    if (!entry || agent->sim->settings.mutation == SIM_WITHOUT_LEDGER)
+    if (agent->sim->settings.mutation == SIM_WITHOUT_LEDGER)
         return LEDGER_UNKNOWN;
-    if (entry->kind != command->kind)
+    if (entry && entry->kind != command->kind)
         return LEDGER_OTHER;
+    if ((!entry || !entry->finished) && is_overtaken(agent, command) &&
+        agent->sim->settings.mutation != SIM_WITHOUT_ORDER)
+        return LEDGER_OVERTAKEN;
+    if (!entry || entry->forgotten)
+        return LEDGER_UNKNOWN;
     if (!entry->finished)
         return LEDGER_ACCEPTED;
     *ret = (CommandResult){ .id = entry->id, .state = entry->state, .error = entry->error };
@@ -33,15 +49,20 @@ static bool write_or_die(SimAgent *agent, Error *error)
         sim_agent_dies(agent);
         return error_set(error, ERROR_IO, "dead");
     }
+    if (sim_chance(agent->sim, agent->sim->settings.full))
+        return error_set(error, ERROR_IO, "the disk is full");
     return true;
 }
 
 static bool ledger_accept(void *self, const Command *command, Error *error)
 {
     SimAgent *agent = self;
+    LedgerEntry *entry = find_entry(agent, &command->id);
 
     if (!write_or_die(agent, error))
         return false;
+    if (entry && entry->forgotten)
+        *entry = (LedgerEntry){ .id = command->id, .kind = command->kind };
     if (!find_entry(agent, &command->id)) {
         assert(agent->ledger_length < SIM_LEDGER);
         agent->ledger[agent->ledger_length++] =
@@ -127,8 +148,39 @@ void sim_agent_dies(SimAgent *agent)
     agent->alive = false;
     agent->life++;
     agent->running_count = 0;
+    memset(agent->free_at, 0, sizeof(agent->free_at));
     item.at = agent->sim->now + sim_between(agent->sim, 10, 20000);
     sim_post(agent->sim, &item);
+}
+
+void sim_agent_is_replaced(SimAgent *agent)
+{
+    Item item = { .kind = ITEM_AGENT_STARTS, .agent = agent->index };
+
+    for (size_t i = 0; i < agent->ledger_length; i++)
+        agent->ledger[i].forgotten = true;
+    agent->epoch = 0;
+    agent->gone = false;
+    item.at = agent->sim->now + 1000;
+    sim_post(agent->sim, &item);
+}
+
+static void agent_refuses(SimAgent *agent, const CommandId *id, uint64_t epoch)
+{
+    Item item = { .kind = ITEM_REFUSAL, .agent = agent->index, .epoch = epoch };
+
+    item.result.id = *id;
+    if (agent->alive)
+        sim_post_over_link(agent->sim, &item);
+}
+
+void sim_agent_cancels(SimAgent *agent, const CommandId *id, uint64_t epoch)
+{
+    Obey obey = { &agent->config, &agent->io, agent, is_running };
+    Error error = { 0 };
+
+    if (agent->alive && obey_leader(&obey, "sim", epoch, &error) && is_running(agent, id))
+        agent->cancelled = *id;
 }
 
 void sim_agent_answers(SimAgent *agent, const CommandResult *result)
@@ -136,6 +188,25 @@ void sim_agent_answers(SimAgent *agent, const CommandResult *result)
     Item item = { .kind = ITEM_TO_COORDINATOR, .agent = agent->index, .result = *result };
 
     sim_post_over_link(agent->sim, &item);
+}
+
+static size_t database_index(const SimAgent *agent, const char *name)
+{
+    for (size_t i = 0; i < agent->config.database_count; i++)
+        if (strcmp(agent->databases[i].name, name) == 0)
+            return i;
+    return 0;
+}
+
+/* When the worker acts: behind all that its target has before it. */
+static Millis take_turn(SimAgent *agent, const Command *command)
+{
+    Millis *free_at = &agent->free_at[database_index(agent, command->target)];
+    Millis from = *free_at > agent->sim->now ? *free_at : agent->sim->now;
+    Millis at = from + sim_between(agent->sim, 1, 30000);
+
+    *free_at = at + WORK_ENDS_MS;
+    return at;
 }
 
 void sim_agent_hears(SimAgent *agent, const Command *command)
@@ -150,25 +221,19 @@ void sim_agent_hears(SimAgent *agent, const Command *command)
     switch (obey_command(&obey, command, &known, &error)) {
     case OBEY_RUN:
         agent->running[agent->running_count++] = command->id;
-        item.at = agent->sim->now + sim_between(agent->sim, 1, 30000);
+        item.at = take_turn(agent, command);
         command_copy(&item.command, command);
         sim_post(agent->sim, &item);
         break;
     case OBEY_ANSWER:
         sim_agent_answers(agent, &known);
         break;
-    case OBEY_WAIT:
     case OBEY_REFUSE:
+        agent_refuses(agent, &command->id, command->epoch);
+        break;
+    case OBEY_WAIT:
         break;
     }
-}
-
-static size_t database_index(const SimAgent *agent, const char *name)
-{
-    for (size_t i = 0; i < agent->config.database_count; i++)
-        if (strcmp(agent->databases[i].name, name) == 0)
-            return i;
-    return 0;
 }
 
 static bool run_blindly(
@@ -188,14 +253,28 @@ static bool act_fails(Sim *sim)
 
 static Error fault_of(Sim *sim)
 {
+    static const ErrorKind kinds[] = { ERROR_TIMEOUT, ERROR_UNREACHABLE, ERROR_DATABASE,
+        ERROR_PRECONDITION, ERROR_MISMATCH, ERROR_COMMAND_FAILED };
+    ErrorKind kind = kinds[sim_between(sim, 0, sizeof(kinds) / sizeof(kinds[0]) - 1)];
     Error fault = { 0 };
 
-    (void)error_set(&fault,
-        sim->settings.fail_kind != ERROR_NONE ? sim->settings.fail_kind
-        : sim_chance(sim, 500)                ? ERROR_TIMEOUT
-                                              : ERROR_DATABASE,
-        "struck");
+    (void)error_set(
+        &fault, sim->settings.fail_kind != ERROR_NONE ? sim->settings.fail_kind : kind, "struck");
     return fault;
+}
+
+/* What hinders the handler: a fault, a cancel, or the agent's end in the middle of it. */
+static bool is_hindered(SimAgent *agent, const Command *command, WorldAccess *ret)
+{
+    Sim *sim = agent->sim;
+    bool dies = sim_chance(sim, sim->settings.crash);
+
+    if (command_id_equal(&agent->cancelled, &command->id))
+        (void)error_set(&ret->fault, ERROR_CANCELLED, "cancelled");
+    else if (dies)
+        (void)error_set(&ret->fault, ERROR_IO, "dead in the middle");
+    ret->half = sim_chance(sim, sim->settings.half);
+    return dies;
 }
 
 void sim_agent_works(SimAgent *agent, const Command *command)
@@ -205,7 +284,7 @@ void sim_agent_works(SimAgent *agent, const Command *command)
     LedgerEntry *entry = find_entry(agent, &command->id);
     const char *side = facts_get_or(&command->args, ARG_SIDE, "staging");
     bool fails = act_fails(sim);
-    bool after = fails && (sim->settings.fail_after || sim_chance(sim, 300));
+    bool dies, after = fails && (sim->settings.fail_after || sim_chance(sim, 300));
     WorldAccess access = { .world = &sim->world,
         .node = agent->index,
         .database = database_index(agent, command->target),
@@ -217,7 +296,8 @@ void sim_agent_works(SimAgent *agent, const Command *command)
     Item item = { .kind = ITEM_ENDED, .agent = agent->index, .life = agent->life };
 
     item.result.id = command->id;
-    if (fails && !after)
+    dies = is_hindered(agent, command, &access);
+    if (fails && !after && access.fault.kind == ERROR_NONE)
         access.fault = fault_of(sim);
     if (!(sim->settings.mutation == SIM_WITHOUT_PROBE
                 ? run_blindly(handler, &io, command, &item.result.state, &item.result.error)
@@ -227,11 +307,11 @@ void sim_agent_works(SimAgent *agent, const Command *command)
         item.result.error = fault_of(sim);
         item.result.state = RESULT_FAILED;
     }
-    if (sim_dies(sim)) {
+    if (dies || sim_dies(sim)) {
         sim_agent_dies(agent);
         return;
     }
-    item.at = sim->now + sim_between(sim, 1, 5000);
+    item.at = sim->now + sim_between(sim, 1, WORK_ENDS_MS);
     sim_post(sim, &item);
 }
 
@@ -247,4 +327,6 @@ void sim_agent_ends(SimAgent *agent, const CommandResult *result)
     agent->running_count = kept;
     if (obey_finish(&obey, result, &error))
         sim_agent_answers(agent, result);
+    else
+        agent_refuses(agent, &result->id, agent->epoch);
 }

@@ -149,10 +149,18 @@ static SimSettings stormy(uint64_t seed)
         .lateness = 50,
         .crash = 10,
         .failure = 20,
-        .whims = 200 };
+        .whims = 200,
+        .silence = 20,
+        .full = 5,
+        .half = 300,
+        .clock = 5 };
 
     if (seed % 3 == 0)
         settings.abort_at_ms = 1 + (Millis)(seed * 7919 % 600000);
+    if (seed % 5 == 0) {
+        settings.gone_at_ms = 1 + (Millis)(seed * 6007 % 600000);
+        settings.gone = seed / 5 % (settings.nodes + 1);
+    }
     return settings;
 }
 
@@ -179,7 +187,8 @@ static void random_storms_end_well(void **state)
 /* The tests above are worth something only if they notice what is missing. */
 static void what_is_taken_out_is_noticed(void **state)
 {
-    static const char *const names[] = { "nothing", "the ledger", "the probe", "write before act" };
+    static const char *const names[] = { "nothing", "the ledger", "the probe", "write before act",
+        "asking again", "the order of attempts" };
 
     (void)state;
     for (SimMutation mutation = SIM_WITHOUT_LEDGER; mutation < SIM_MUTATION_COUNT; mutation++) {

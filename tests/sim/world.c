@@ -6,7 +6,7 @@ void world_init(World *world, size_t nodes, size_t databases, Strategy strategy)
 {
     *world = (World){ .node_count = nodes, .database_count = databases, .strategy = strategy };
     for (size_t i = 0; i < nodes; i++)
-        world->nodes[i].old_up = true;
+        world->nodes[i].old_up = PART_ALL;
     for (size_t i = 0; i < databases; i++)
         world->databases[i].production = LAYOUT_OLD;
 }
@@ -19,10 +19,15 @@ void world_violate(World *world, const char *what, const char *detail)
     (void)snprintf(world->detail, sizeof(world->detail), "%s", detail); /* cut is fine */
 }
 
+void world_lose_node(World *world, size_t index)
+{
+    world->nodes[index] = (WorldNode){ .lost = true };
+}
+
 static bool any_old_up(const World *world)
 {
     for (size_t i = 0; i < world->node_count; i++)
-        if (world->nodes[i].old_up)
+        if (world->nodes[i].old_up != PART_NONE)
             return true;
     return false;
 }
@@ -30,7 +35,7 @@ static bool any_old_up(const World *world)
 static bool any_new_up(const World *world)
 {
     for (size_t i = 0; i < world->node_count; i++)
-        if (world->nodes[i].new_up)
+        if (world->nodes[i].new_up != PART_NONE)
             return true;
     return false;
 }
@@ -46,10 +51,10 @@ static bool all_staging_new(const World *world)
 static bool all_backed_up(const World *world)
 {
     for (size_t i = 0; i < world->database_count; i++)
-        if (!world->databases[i].backed_up)
+        if (world->databases[i].backed_up != PART_ALL)
             return false;
     for (size_t i = 0; i < world->node_count; i++)
-        if (!world->nodes[i].backed_up)
+        if (world->nodes[i].backed_up != PART_ALL)
             return false;
     return true;
 }
@@ -77,31 +82,49 @@ static WorldLayout *layout_of(WorldAccess *access)
     return access->staging_side ? &database->staging : &database->production;
 }
 
-/* Each change passes here: counted, and noticed where it must never happen. */
+/* Each change passes here: counted, and noticed where it must never happen. False: it is broken
+ * off, and access->half says whether in the middle. */
 static bool strike(AgentIo *io, const Command *command, Error *error)
 {
     WorldAccess *access = access_of(io);
 
+    if (!access->written)
+        world_violate(
+            access->world, "an act before it was written down", command_name(command->kind));
     if (access->fault.kind != ERROR_NONE) {
         *error = access->fault;
         return false;
     }
-    if (!access->written)
-        world_violate(
-            access->world, "an act before it was written down", command_name(command->kind));
     if (++*access->effects > 1)
         world_violate(
             access->world, "one command had its effect twice", command_name(command->kind));
     return true;
 }
 
-static bool set(AgentIo *io, const Command *command, bool *flag, bool to, Error *error)
+static bool set(AgentIo *io, const Command *command, Part *part, Part to, Error *error)
 {
-    if (!strike(io, command, error))
-        return false;
-    if (*flag == to)
+    if (*part == to)
         world_violate(access_of(io)->world, "done although it was so", command_name(command->kind));
-    *flag = to;
+    if (!strike(io, command, error)) {
+        if (access_of(io)->half)
+            *part = PART_SOME;
+        return false;
+    }
+    *part = to;
+    return true;
+}
+
+static bool change_layout(
+    AgentIo *io, const Command *command, WorldLayout *layout, WorldLayout to, Error *error)
+{
+    if (!strike(io, command, error)) {
+        if (access_of(io)->half)
+            *layout = *layout == LAYOUT_OLD || *layout == LAYOUT_PARTLY_MIGRATED
+                          ? LAYOUT_PARTLY_MIGRATED
+                          : LAYOUT_PARTLY_COPIED;
+        return false;
+    }
+    *layout = to;
     return true;
 }
 
@@ -138,7 +161,7 @@ static bool probe_switched(AgentIo *io, const Command *command, bool *ret, Error
     const World *world = access_of(io)->world;
 
     for (size_t i = 0; i < world->node_count; i++)
-        if (!world->nodes[i].new_up || world->nodes[i].old_up)
+        if (world->nodes[i].new_up != PART_ALL || world->nodes[i].old_up != PART_NONE)
             return error_set(error, ERROR_PRECONDITION, "not switched");
     return answer(true, command, ret, error);
 }
@@ -154,18 +177,18 @@ static bool probe_switched(AgentIo *io, const Command *command, bool *ret, Error
     {                                                                                              \
         return set(io, command, &owner(access_of(io))->flag, value, error);                        \
     }
-FLAG_HANDLER(backup_home, node_of, backed_up, true)
-FLAG_HANDLER(stop_old, node_of, old_up, false)
-FLAG_HANDLER(configure, node_of, configured, true)
-FLAG_HANDLER(restore, node_of, configured, false)
-FLAG_HANDLER(folders, node_of, folders, true)
-FLAG_HANDLER(no_folders, node_of, folders, false)
-FLAG_HANDLER(stop_new, node_of, new_up, false)
-FLAG_HANDLER(lock, database_of, locked, true)
-FLAG_HANDLER(unlock, database_of, locked, false)
-FLAG_HANDLER(backup_database, database_of, backed_up, true)
-FLAG_PROBE(old_up, node_of, old_up, true)
-FLAG_PROBE(new_up, node_of, new_up, true)
+FLAG_HANDLER(backup_home, node_of, backed_up, PART_ALL)
+FLAG_HANDLER(stop_old, node_of, old_up, PART_NONE)
+FLAG_HANDLER(configure, node_of, configured, PART_ALL)
+FLAG_HANDLER(restore, node_of, configured, PART_NONE)
+FLAG_HANDLER(folders, node_of, folders, PART_ALL)
+FLAG_HANDLER(no_folders, node_of, folders, PART_NONE)
+FLAG_HANDLER(stop_new, node_of, new_up, PART_NONE)
+FLAG_HANDLER(lock, database_of, locked, PART_ALL)
+FLAG_HANDLER(unlock, database_of, locked, PART_NONE)
+FLAG_HANDLER(backup_database, database_of, backed_up, PART_ALL)
+FLAG_PROBE(old_up, node_of, old_up, PART_ALL)
+FLAG_PROBE(new_up, node_of, new_up, PART_ALL)
 FLAG_PROBE(cleared, database_of, staging, LAYOUT_EMPTY)
 
 static bool apply_old_up(AgentIo *io, const Command *command, Error *error)
@@ -177,12 +200,12 @@ static bool apply_old_up(AgentIo *io, const Command *command, Error *error)
     if (any_new_up(access->world))
         world_violate(access->world, "an old server started beside a new one", "");
     for (size_t i = 0; i < access->world->database_count; i++) {
-        if (access->world->databases[i].locked)
+        if (access->world->databases[i].locked != PART_NONE)
             world_violate(access->world, "an old server started while its account is locked", "");
         if (access->world->databases[i].production != LAYOUT_OLD)
             world_violate(access->world, "an old server started on a migrated database", "");
     }
-    return set(io, command, &node_of(access)->old_up, true, error);
+    return set(io, command, &node_of(access)->old_up, PART_ALL, error);
 }
 
 static bool apply_new_up(AgentIo *io, const Command *command, Error *error)
@@ -191,11 +214,11 @@ static bool apply_new_up(AgentIo *io, const Command *command, Error *error)
 
     if (!all_staging_new(access->world))
         world_violate(access->world, "a new server started on a database of the old layout", "");
-    if (!node_of(access)->configured || !node_of(access)->folders)
+    if (node_of(access)->configured != PART_ALL || node_of(access)->folders != PART_ALL)
         world_violate(access->world, "a new server started without configuration or folders", "");
     if (any_old_up(access->world))
         world_violate(access->world, "a new server started while an old one runs", "");
-    return set(io, command, &node_of(access)->new_up, true, error);
+    return set(io, command, &node_of(access)->new_up, PART_ALL, error);
 }
 
 static bool probe_migrated(AgentIo *io, const Command *command, bool *ret, Error *error)
@@ -208,23 +231,26 @@ static bool apply_migrated(AgentIo *io, const Command *command, Error *error)
     WorldAccess *access = access_of(io);
     WorldLayout *layout = layout_of(access);
 
-    if (!strike(io, command, error))
-        return false;
     if (!access->staging_side && !access->crossed)
         world_violate(access->world, "production migrated without the operator's word", "");
     if (!access->staging_side && !all_backed_up(access->world))
         world_violate(access->world, "production migrated without verified backups", "");
     if (any_old_up(access->world))
         world_violate(access->world, "a database migrated under a running server", "");
-    if (*layout != LAYOUT_OLD || ++database_of(access)->migrations > 1)
+    if ((*layout != LAYOUT_OLD && *layout != LAYOUT_PARTLY_MIGRATED) ||
+        database_of(access)->migrations > 0)
         world_violate(access->world, "a script run twice, or on nothing", "");
-    *layout = LAYOUT_NEW;
+    if (!change_layout(io, command, layout, LAYOUT_NEW, error))
+        return false;
+    database_of(access)->migrations++;
     return true;
 }
 
 static bool probe_copied(AgentIo *io, const Command *command, bool *ret, Error *error)
 {
-    return answer(database_of(access_of(io))->staging != LAYOUT_EMPTY, command, ret, error);
+    WorldLayout layout = database_of(access_of(io))->staging;
+
+    return answer(layout != LAYOUT_EMPTY && layout != LAYOUT_PARTLY_COPIED, command, ret, error);
 }
 
 static bool apply_copied(AgentIo *io, const Command *command, Error *error)
@@ -232,25 +258,21 @@ static bool apply_copied(AgentIo *io, const Command *command, Error *error)
     WorldAccess *access = access_of(io);
     WorldDatabase *database = database_of(access);
 
-    if (!strike(io, command, error))
-        return false;
-    if (any_old_up(access->world) || !database->locked)
+    if (any_old_up(access->world) || database->locked != PART_ALL)
         world_violate(access->world, "a database copied while somebody may write", "");
-    if (database->staging != LAYOUT_EMPTY)
+    if (database->staging != LAYOUT_EMPTY && database->staging != LAYOUT_PARTLY_COPIED)
         world_violate(access->world, "a copy into a database that is not empty", "");
-    database->staging = database->production;
-    return true;
+    return change_layout(io, command, &database->staging, database->production, error);
 }
 
 static bool apply_cleared(AgentIo *io, const Command *command, Error *error)
 {
     WorldAccess *access = access_of(io);
 
-    if (!strike(io, command, error))
-        return false;
     if (any_new_up(access->world) || access->crossed)
         world_violate(access->world, "staging cleared under the new servers", "");
-    database_of(access)->staging = LAYOUT_EMPTY;
+    if (!change_layout(io, command, &database_of(access)->staging, LAYOUT_EMPTY, error))
+        return false;
     database_of(access)->migrations = 0;
     return true;
 }
@@ -290,6 +312,16 @@ const Handler *world_handler(CommandKind kind)
     return &handlers[kind];
 }
 
+static void violate_node(World *world, const char *what, size_t index)
+{
+    const WorldNode *node = &world->nodes[index];
+    char detail[sizeof(world->detail)];
+
+    (void)snprintf(detail, sizeof(detail), "node %zu: old %u, new %u, configured %u, folders %u",
+        index + 1, node->old_up, node->new_up, node->configured, node->folders); /* fits */
+    world_violate(world, what, detail);
+}
+
 void world_check_done(World *world)
 {
     WorldLayout production = world->strategy == STRATEGY_DOCUMENTED ? LAYOUT_NEW : LAYOUT_OLD;
@@ -297,14 +329,15 @@ void world_check_done(World *world)
     for (size_t i = 0; i < world->node_count; i++) {
         const WorldNode *node = &world->nodes[i];
 
-        if (!node->new_up || node->old_up || !node->configured || !node->folders)
-            world_violate(world, "done, but a node is not upgraded", "");
+        if (node->new_up != PART_ALL || node->old_up != PART_NONE || node->configured != PART_ALL ||
+            node->folders != PART_ALL)
+            violate_node(world, "done, but a node is not upgraded", i);
     }
     for (size_t i = 0; i < world->database_count; i++) {
         const WorldDatabase *database = &world->databases[i];
 
         if (database->staging != LAYOUT_NEW || database->production != production ||
-            !database->locked || !database->backed_up)
+            database->locked != PART_ALL || database->backed_up != PART_ALL)
             world_violate(world, "done, but a database is not as it has to be", "");
     }
 }
@@ -314,14 +347,15 @@ void world_check_aborted(World *world)
     for (size_t i = 0; i < world->node_count; i++) {
         const WorldNode *node = &world->nodes[i];
 
-        if (node->new_up || !node->old_up || node->configured || node->folders)
-            world_violate(world, "aborted, but a node is not as it was", "");
+        if (!node->lost && (node->new_up != PART_NONE || node->old_up != PART_ALL ||
+                               node->configured != PART_NONE || node->folders != PART_NONE))
+            violate_node(world, "aborted, but a node is not as it was", i);
     }
     for (size_t i = 0; i < world->database_count; i++) {
         const WorldDatabase *database = &world->databases[i];
 
         if (database->staging != LAYOUT_EMPTY || database->production != LAYOUT_OLD ||
-            database->locked)
+            database->locked != PART_NONE)
             world_violate(world, "aborted, but a database is not as it was", "");
     }
 }

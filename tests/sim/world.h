@@ -12,19 +12,29 @@
 #define WORLD_NODES     4
 #define WORLD_DATABASES 2
 
+/* A change that was broken off has made some of it. */
+typedef enum Part {
+    PART_NONE,
+    PART_SOME,
+    PART_ALL,
+} Part;
+
 typedef struct WorldNode {
-    bool old_up, new_up, configured, folders, backed_up;
+    Part old_up, new_up, configured, folders, backed_up;
+    bool lost; /* the host burnt down, and is left behind */
 } WorldNode;
 
 typedef enum WorldLayout {
     LAYOUT_EMPTY,
+    LAYOUT_PARTLY_COPIED,
     LAYOUT_OLD,
+    LAYOUT_PARTLY_MIGRATED,
     LAYOUT_NEW,
 } WorldLayout;
 
 typedef struct WorldDatabase {
     WorldLayout production, staging;
-    bool locked, backed_up;
+    Part locked, backed_up;
     unsigned migrations; /* how often a script has run */
 } WorldDatabase;
 
@@ -45,11 +55,13 @@ typedef struct WorldAccess {
     bool written;          /* the journal holds the start of this command */
     bool crossed;          /* the journal says that the line is crossed */
     bool staging_side;     /* of a migration or a checkpoint */
+    bool half;             /* the fault strikes in the middle of the change */
     Error fault;           /* strikes instead of the change; kind ERROR_NONE: none */
 } WorldAccess;
 
 void world_init(World *world, size_t nodes, size_t databases, Strategy strategy);
 void world_violate(World *world, const char *what, const char *detail);
+void world_lose_node(World *world, size_t index);
 const Handler *world_handler(CommandKind kind);
 /* What has to be the case at the end. */
 void world_check_done(World *world);

@@ -66,6 +66,7 @@ typedef struct Fixture {
     unsigned writes_left; /* until it breaks; 0: it does not */
     Command sent;         /* the last one */
     unsigned sent_count;
+    unsigned cancelled[STEP_KIND_COUNT];
 } Fixture;
 
 static bool io_append(void *self, Event *event, Error *error)
@@ -90,6 +91,17 @@ static void io_send(void *self, const char *agent, const Command *command)
     fixture->sent_count++;
 }
 
+static void io_cancel(void *self, const char *agent, const CommandId *id, uint64_t epoch)
+{
+    Fixture *fixture = self;
+
+    assert_string_equal(agent, fixture->plan->steps[id->step - 1].agent);
+    assert_string_equal(id->run, "r1");
+    assert_int_equal(id->attempt, fixture->engine.run.steps[id->step - 1].attempt);
+    assert_int_equal(epoch, fixture->engine.run.epoch);
+    fixture->cancelled[fixture->plan->steps[id->step - 1].kind]++;
+}
+
 static int64_t io_wall_ms(void *self)
 {
     return ((const Fixture *)self)->now;
@@ -111,7 +123,7 @@ static Fixture *make_fixture(Strategy strategy, size_t database_count)
     fixture->plan = planner_make_plan(&fixture->inventory);
     fixture->plan->facts = facts;
     fixture->plan->fact_count = 2;
-    fixture->io = (CoordinatorIo){ fixture, io_append, io_send, io_wall_ms };
+    fixture->io = (CoordinatorIo){ fixture, io_append, io_send, io_cancel, io_wall_ms };
     fixture->now = 1000;
     assert_true(plan_check(fixture->plan, &error));
     settings.plan = fixture->plan;
@@ -214,6 +226,8 @@ static void a_journal_that_cannot_be_is_refused(void **state)
     assert_int_equal(apply(fixture, EVENT_UNDO_STARTED, first, 2), ERROR_CORRUPT); /* no abort */
     assert_int_equal(apply(fixture, EVENT_STEP_DONE, first, 0), ERROR_NONE);
     assert_int_equal(apply(fixture, EVENT_STEP_DONE, first, 0), ERROR_CORRUPT);
+    assert_int_equal(apply(fixture, EVENT_STEP_FAILED, first, 0), ERROR_CORRUPT);
+    assert_int_equal(fixture->engine.run.steps[first].error, ERROR_NONE); /* nothing was changed */
     assert_int_equal(apply(fixture, EVENT_RUN_DONE, EVENT_NO_STEP, 0), ERROR_CORRUPT);
     assert_int_equal(apply(fixture, EVENT_RUN_ABORTED, EVENT_NO_STEP, 0), ERROR_CORRUPT);
     assert_int_equal(apply(fixture, EVENT_CHECK_BYPASSED, EVENT_NO_STEP, 0), ERROR_NONE);
@@ -258,7 +272,8 @@ static void an_abort_takes_back_and_is_refused_behind_the_line(void **state)
     assert_int_equal(apply(fixture, EVENT_UNDO_STARTED, line - 1, 99), ERROR_CORRUPT);
     action = answer_all(fixture, RESULT_FAILED, ERROR_DATABASE);
     assert_int_equal(action.kind, ACTION_HOLD); /* an undo is stuck */
-    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, action.step), ERROR_PRECONDITION);
+    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, line - 1), ERROR_NONE); /* it too */
+    action = answer_all(fixture, RESULT_FAILED, ERROR_DATABASE);
     for (unsigned tries = 0; action.kind == ACTION_HOLD && tries < 100; tries++) {
         assert_int_equal(request(fixture, EVENT_RETRY_REQUESTED, action.step), ERROR_NONE);
         action = answer_all(fixture, RESULT_DONE, ERROR_NONE);
@@ -333,6 +348,129 @@ static void an_abort_waits_for_what_runs(void **state)
     assert_true(engine_advance(&fixture->engine, &action, &error));
     assert_int_equal(action.kind, ACTION_WAIT);
     free_fixture(fixture);
+}
+
+static void an_abort_cuts_short_what_takes_long_and_is_taken_back(void **state)
+{
+    Fixture *fixture = make_fixture(STRATEGY_DOCUMENTED, 1);
+    Error error = { 0 };
+    Action action;
+
+    (void)state;
+    assert_true(engine_lead(&fixture->engine, 1, &error));
+    assert_true(engine_advance(&fixture->engine, &action, &error));
+    engine_ask_again(&fixture->engine);
+    assert_int_equal(fixture->cancelled[STEP_BACKUP_HOME], 0);
+    assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
+    assert_int_equal(fixture->cancelled[STEP_BACKUP_HOME], 2);
+    assert_int_equal(fixture->cancelled[STEP_CHECK_STAGING], 0);
+    engine_ask_again(&fixture->engine); /* the first may be lost */
+    assert_int_equal(fixture->cancelled[STEP_BACKUP_HOME], 4);
+    assert_int_equal(answer_all(fixture, RESULT_FAILED, ERROR_CANCELLED).kind, ACTION_NONE);
+    assert_int_equal(fixture->engine.run.state, RUN_ABORTED);
+    free_fixture(fixture);
+}
+
+static void the_operators_word_is_tried_whatever_else_holds(void **state)
+{
+    Fixture *fixture = make_fixture(STRATEGY_DOCUMENTED, 1);
+    uint32_t second = find_step(fixture, STEP_BACKUP_HOME) + 1;
+    Error error = { 0 };
+    Action action;
+
+    (void)state;
+    assert_true(engine_lead(&fixture->engine, 1, &error));
+    action = answer_all(fixture, RESULT_FAILED, ERROR_DATABASE);
+    assert_int_equal(action.kind, ACTION_HOLD);
+    assert_int_not_equal(action.step, second);
+    assert_int_equal(request(fixture, EVENT_RETRY_REQUESTED, second), ERROR_NONE);
+    assert_true(engine_advance(&fixture->engine, &action, &error));
+    assert_int_equal(fixture->engine.run.steps[second].state, STEP_RUNNING);
+    assert_int_equal(answer_all(fixture, RESULT_DONE, ERROR_NONE).kind, ACTION_HOLD);
+    assert_int_equal(fixture->engine.run.steps[second].state, STEP_DONE);
+    free_fixture(fixture);
+}
+
+/* Ends well what is under way on all other agents, and says what is waited for then. */
+static Action answer_all_but(Fixture *fixture, const char *lost)
+{
+    Action action = { 0 };
+    Error error = { 0 };
+    bool answered;
+
+    do {
+        answered = false;
+        assert_true(engine_advance(&fixture->engine, &action, &error));
+        for (uint32_t i = 0; i < fixture->plan->step_count; i++) {
+            COMMAND_RESULT_AUTO(result);
+
+            if (!run_step_is_under_way(&fixture->engine.run, i) ||
+                strcmp(fixture->plan->steps[i].agent, lost) == 0)
+                continue;
+            result.id = (CommandId){ "r1", i + 1, fixture->engine.run.steps[i].attempt };
+            assert_true(engine_on_result(&fixture->engine, &result, &error));
+            answered = true;
+        }
+    } while (answered);
+    return action;
+}
+
+static void an_abort_leaves_a_lost_host_behind(void **state)
+{
+    Fixture *fixture = make_fixture(STRATEGY_DOCUMENTED, 1);
+    uint32_t check = find_step(fixture, STEP_CHECK_STAGING);
+    Error error = { 0 };
+    unsigned skips = 0;
+
+    (void)state;
+    assert_true(engine_lead(&fixture->engine, 1, &error));
+    assert_int_equal(answer_all(fixture, RESULT_DONE, ERROR_NONE).kind, ACTION_CONFIRM);
+    assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
+    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, check), ERROR_PRECONDITION);
+    while (answer_all_but(fixture, "a1").kind == ACTION_WAIT)
+        for (uint32_t i = 0; i < fixture->plan->step_count; i++)
+            if (run_step_is_under_way(&fixture->engine.run, i)) {
+                assert_string_equal(fixture->plan->steps[i].agent, "a1");
+                assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, i), ERROR_NONE);
+                skips++;
+            }
+    assert_int_equal(fixture->engine.run.state, RUN_ABORTED);
+    assert_int_equal(skips, 3); /* folders, configuration, the old server */
+    free_fixture(fixture);
+}
+
+static void an_abort_leaves_no_database_behind(void **state)
+{
+    Fixture *fixture = make_fixture(STRATEGY_DOCUMENTED, 1);
+    uint32_t check = find_step(fixture, STEP_CHECK_STAGING);
+    uint32_t lock = find_step(fixture, STEP_LOCK_ACCOUNTS);
+    Error error = { 0 };
+    Action action;
+
+    (void)state;
+    assert_true(engine_lead(&fixture->engine, 1, &error));
+    assert_int_equal(answer_all(fixture, RESULT_DONE, ERROR_NONE).kind, ACTION_CONFIRM);
+    assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
+    assert_int_equal(answer_all_but(fixture, "db").kind, ACTION_WAIT);
+    assert_int_equal(fixture->engine.run.steps[lock].state, STEP_UNDOING);
+    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, lock), ERROR_PRECONDITION);
+    free_fixture(fixture);
+
+    fixture = make_fixture(STRATEGY_DOCUMENTED, 1);
+    assert_true(engine_lead(&fixture->engine, 1, &error));
+    assert_true(engine_advance(&fixture->engine, &action, &error));
+    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, check), ERROR_PRECONDITION);
+    assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
+    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, check), ERROR_NONE); /* it only reads */
+    free_fixture(fixture);
+}
+
+static void what_may_be_skipped_leaves_nothing_to_take_back(void **state)
+{
+    (void)state;
+    for (StepKind kind = 0; kind < STEP_KIND_COUNT; kind++)
+        if (step_spec(kind)->may_skip)
+            assert_int_equal(step_spec(kind)->undo, COMMAND_NONE);
 }
 
 static void a_broken_journal_stops_everything_before_the_act(void **state)
@@ -518,6 +656,11 @@ int main(void)
         cmocka_unit_test(transient_failures_are_tried_again_and_then_held),
         cmocka_unit_test(transient_undo_failures_are_tried_again),
         cmocka_unit_test(an_abort_waits_for_what_runs),
+        cmocka_unit_test(an_abort_cuts_short_what_takes_long_and_is_taken_back),
+        cmocka_unit_test(the_operators_word_is_tried_whatever_else_holds),
+        cmocka_unit_test(an_abort_leaves_a_lost_host_behind),
+        cmocka_unit_test(an_abort_leaves_no_database_behind),
+        cmocka_unit_test(what_may_be_skipped_leaves_nothing_to_take_back),
         cmocka_unit_test(a_broken_journal_stops_everything_before_the_act),
         cmocka_unit_test(a_new_leader_sends_again_and_ends_open_gates),
         cmocka_unit_test(answers_that_nobody_waits_for_change_nothing),

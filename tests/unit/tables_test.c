@@ -23,7 +23,7 @@ static void a_final_state_leads_nowhere(void **state)
             if (step_state_is_final(from))
                 assert_false(step_state_allows(from, to));
     }
-    assert_int_equal(final, 1); /* undone */
+    assert_int_equal(final, 2); /* skipped, undone */
 }
 
 static void every_state_can_be_reached_from_pending(void **state)
@@ -56,6 +56,16 @@ static void every_step_can_be_taken_back_or_says_why_not(void **state)
             assert_int_equal(command_target(spec->undo), command_target(spec->command));
     }
     assert_int_equal(step_kind_from_name("no-such-step"), STEP_KIND_COUNT);
+}
+
+static void an_undo_takes_back_and_nothing_else_does(void **state)
+{
+    (void)state;
+    for (StepKind kind = 0; kind < STEP_KIND_COUNT; kind++) {
+        assert_false(command_takes_back(step_spec(kind)->command));
+        if (step_spec(kind)->undo != COMMAND_NONE)
+            assert_true(command_takes_back(step_spec(kind)->undo));
+    }
 }
 
 static void every_line_of_the_procedure_has_a_step(void **state)
@@ -109,6 +119,7 @@ int main(void)
         cmocka_unit_test(a_final_state_leads_nowhere),
         cmocka_unit_test(every_state_can_be_reached_from_pending),
         cmocka_unit_test(every_step_can_be_taken_back_or_says_why_not),
+        cmocka_unit_test(an_undo_takes_back_and_nothing_else_does),
         cmocka_unit_test(every_line_of_the_procedure_has_a_step),
         cmocka_unit_test(names_lead_there_and_back),
         cmocka_unit_test(a_copied_event_stands_alone),
