@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/base/text.h"
+#include "common/base/wall_time.h"
 #include "common/os/clock.h"
 #include "common/os/digest.h"
 #include "common/os/file.h"
@@ -258,8 +259,8 @@ bool preflight_run(
     char run[RUN_ID_MAX_BYTES];
 
     *ret = (Preflight){ .inventory = inventory };
-    (void)snprintf(run, sizeof(run), "check-%" PRIx64 "-%x", (uint64_t)clock_now(),
-        (unsigned)getpid()); /* unique on this host since boot; always fits */
+    (void)snprintf(run, sizeof(run), "check-%" PRIx64 "-%x", (uint64_t)wall_now(),
+        (unsigned)getpid()); /* unique: agents answer a known id from their ledger; fits */
     fleet_wait_for_all(fleet, AGENTS_UP_MS);
     add_targets(ret, scope);
     look_at_scripts(ret);
