@@ -2,7 +2,7 @@
 """Builds and runs the tests; the last line is "N passed, N failed".
 
     tests/run                 everything
-    tests/run LEVEL           unit, sim, component, e2e or lint
+    tests/run LEVEL           unit, sim, component, coverage, e2e or lint
     tests/run LEVEL --quick   without the sanitizer builds
     tests/run e2e -- ARGS     ARGS go to pytest
 """
@@ -20,6 +20,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 LEVELS = ("unit", "sim", "component")
 E2E_JOBS = 4  # labs wait more than they work
 SANITIZERS = ("asan", "tsan")
+CORES = ("coordinator/core", "agent/core")  # every line of them is run by unit and sim alone
 C_FILES = ("common", "coordinator", "agent", "tests")
 ENVIRONMENT = {
     "asan": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
@@ -49,12 +50,12 @@ def run(argv, **options):
                           stderr=subprocess.STDOUT, **options)
 
 
-def build(preset, count):
+def build(preset, count, target="all"):
     """Says whether there is something to test."""
     began = time.monotonic()
     done = run(["cmake", "--preset", preset])
     if done.returncode == 0:
-        done = run(["cmake", "--build", f"build/{preset}"])
+        done = run(["cmake", "--build", f"build/{preset}", "--target", target])
     if done.returncode != 0:
         count.one(False, f"build {preset}", done.stdout[-8000:])
         return False
@@ -116,6 +117,27 @@ def ctest(preset, levels, count):
     print(f"-- {preset}: {', '.join(levels)} in {time.monotonic() - began:.0f} s", flush=True)
 
 
+def coverage(count):
+    """Each core is one test: it passes with 100 % of its lines run by unit and sim."""
+    if not build("coverage", count, "unit_and_sim"):
+        return
+    folder = TOP / "build/coverage"
+    for old in folder.rglob("*.gcda"):
+        old.unlink()
+    # fewer schedules: they are slow when counted, and reach no line that the first do not
+    done = run(["ctest", "--test-dir", str(folder), "-j2", "-L", "^(unit|sim)$", "-E", "^layers$"],
+               env={**os.environ, "DSS_SIM_RUNS": "500"})
+    if done.returncode != 0:
+        count.one(False, "coverage: unit and sim", done.stdout[-4000:])
+        return
+    for core in CORES:
+        done = run(["gcovr", "--root", str(TOP), "--object-directory", str(folder), "--filter",
+                    f"{core}/", "--exclude-unreachable-branches", "--fail-under-line", "100"])
+        count.one(done.returncode == 0, f"coverage of {core}", done.stdout[-4000:])
+        total = re.search(r"^TOTAL.*", done.stdout, re.M)
+        print(f"-- coverage of {core}: {total.group(0) if total else 'none'}", flush=True)
+
+
 def end_to_end(arguments, count):
     report = TOP / "build/debug/e2e.xml"
     report.unlink(missing_ok=True)
@@ -163,7 +185,7 @@ def lint(count):
 def main():
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("level", nargs="?", choices=(*LEVELS, "e2e", "lint", "all"),
+    parser.add_argument("level", nargs="?", choices=(*LEVELS, "coverage", "e2e", "lint", "all"),
                         default="all")
     parser.add_argument("--quick", action="store_true", help="without the sanitizer builds")
     parser.add_argument("arguments", nargs="*", help="for pytest, after --")
@@ -173,7 +195,9 @@ def main():
         level for level in LEVELS if level == options.level)
     if options.level in ("lint", "all"):
         lint(count)
-    if options.level != "lint" and build("debug", count):
+    if options.level in ("coverage", "all"):
+        coverage(count)
+    if options.level not in ("lint", "coverage") and build("debug", count):
         if levels:
             ctest("debug", levels, count)
         if options.level in ("e2e", "all"):
