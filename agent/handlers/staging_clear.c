@@ -24,10 +24,13 @@ static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *e
 
 static bool apply(AgentIo *io, const Command *command, Error *error)
 {
+    AUTO(Database) *production = NULL;
     AUTO(Database) *staging = NULL;
     uint64_t dropped = 0;
 
     if (!target_open(io, command, SIDE_STAGING, &staging, error) ||
+        !target_open(io, command, SIDE_PRODUCTION, &production, error) ||
+        !staging_is_apart(command, production, staging, error) ||
         !staging_drop_all(staging, &dropped, error) || !staging_release(io, command, error))
         return false;
     facts_format(io->evidence, "dropped", "%llu", (unsigned long long)dropped);

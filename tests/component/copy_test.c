@@ -366,6 +366,87 @@ static void verified_tables_are_not_copied_again(void **state)
     assert_string_equal(made, made_later);
 }
 
+/* A run that died half-way was given up, and somebody emptied staging by hand. */
+static void believes_no_former_run(DatabaseType type)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    FACTS_AUTO(evidence);
+    AUTO_TEXT *names = NULL;
+    Command later;
+
+    assert_true(
+        lab_agent_dies(lab->agent, &handler_copy_database, &lab->command, 6, DIES_AFTER_WRITING));
+    database_close(lab->staging);
+    lab_create(lab->database, SIDE_STAGING);
+    lab->staging = lab_open(lab->database, SIDE_STAGING);
+    lab_run(lab->production, "UPDATE parent SET name = 'nought' WHERE id = 0");
+    command_copy(&later, &lab->command);
+    assert_true(text_copy(later.id.run, sizeof(later.id.run), "run-2"));
+    assert_int_equal(
+        lab_agent_succeeds(lab->agent, &handler_copy_database, &later, &evidence), RESULT_DONE);
+    names = lab_value(lab->staging, "SELECT COUNT(*) FROM parent WHERE name = 'nought'");
+    assert_string_equal(names, "1");
+    command_done(&later);
+}
+
+static void what_a_former_run_copied_is_not_believed(void **state)
+{
+    (void)state;
+    for_both_types(believes_no_former_run);
+}
+
+/* Between two attempts of one run a table was emptied there, and a row was changed here. */
+static void copies_again_what_changed(DatabaseType type)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    FACTS_AUTO(evidence);
+    AUTO_TEXT *changed = NULL;
+
+    /* nothing but "complete" is missing */
+    lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence);
+    lab_agent_forget(lab->agent, "copy/copied/complete");
+    lab_run(lab->production, "UPDATE child SET value = 'later' WHERE value = ''");
+    lab_run(lab->staging, "DROP TABLE odd");
+    assert_int_equal(
+        lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence),
+        RESULT_DONE);
+    changed = lab_value(lab->staging, "SELECT COUNT(*) FROM child WHERE value = 'later'");
+    assert_string_equal(changed, "1");
+}
+
+static void what_changed_since_an_attempt_is_copied_again(void **state)
+{
+    (void)state;
+    for_both_types(copies_again_what_changed);
+}
+
+/* A wrong agent.xml: both logins lead to one database. */
+static void refuses_one_database(DatabaseType type)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    AgentDatabase wrong = *lab->database;
+    FACTS_AUTO(evidence);
+    AUTO_TEXT *rows = NULL;
+
+    wrong.production = wrong.staging;
+    lab->config.databases = &wrong;
+    lab_agent_fails(lab->agent, &handler_copy_database, &lab->command, ERROR_PRECONDITION,
+        "are one and the same database");
+    lab->config.databases = lab->database;
+    lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence);
+    lab->config.databases = &wrong;
+    lab_agent_fails(lab->agent, &handler_clear_staging, &lab->command, ERROR_PRECONDITION,
+        "are one and the same database");
+    rows = lab_value(lab->staging, "SELECT COUNT(*) FROM parent");
+    assert_string_equal(rows, "4");
+}
+
+static void a_database_is_never_copied_into_itself_or_cleared_as_its_own_copy(void **state)
+{
+    (void)state;
+    for_both_types(refuses_one_database);
+}
+
 /* After a copy: changes something in staging's table and asks which row differs. */
 static void expect_difference(
     Lab *lab, const char *table_name, const char *change, const char *expected)
@@ -469,6 +550,9 @@ int main(void)
         cmocka_unit_test(an_abort_leaves_staging_empty_and_usable),
         cmocka_unit_test(a_copy_that_was_killed_anywhere_ends_the_same),
         cmocka_unit_test(verified_tables_are_not_copied_again),
+        cmocka_unit_test(what_a_former_run_copied_is_not_believed),
+        cmocka_unit_test(what_changed_since_an_attempt_is_copied_again),
+        cmocka_unit_test(a_database_is_never_copied_into_itself_or_cleared_as_its_own_copy),
         cmocka_unit_test(a_changed_row_is_found_and_named_by_its_key),
         cmocka_unit_test(every_layout_is_copied_with_its_rows),
         cmocka_unit_test(a_row_that_is_there_once_more_is_found),

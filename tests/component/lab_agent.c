@@ -151,6 +151,13 @@ const char *lab_agent_known(const LabAgent *agent, const char *key)
     return entry ? entry->value : NULL;
 }
 
+void lab_agent_forget(LabAgent *agent, const char *prefix)
+{
+    Error error = { 0 };
+
+    assert_true(forget(agent, prefix, &error));
+}
+
 unsigned lab_agent_entries(const LabAgent *agent)
 {
     return agent->ledger->written;

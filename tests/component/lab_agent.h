@@ -20,6 +20,7 @@ AgentIo lab_agent_io(LabAgent *agent, Facts *evidence) __attribute__((nonnull));
 
 /* What the ledger knows, or NULL. */
 const char *lab_agent_known(const LabAgent *agent, const char *key) __attribute__((nonnull));
+void lab_agent_forget(LabAgent *agent, const char *prefix) __attribute__((nonnull));
 /* How often remember() was called so far. */
 unsigned lab_agent_entries(const LabAgent *agent) __attribute__((nonnull));
 

@@ -159,31 +159,43 @@ static bool verify_table(
     return row_digest_equal(read, &found) || fail_mismatch(copy, table, read, &found, error);
 }
 
-static bool count_rows(Database *database, const CopyTable *table, uint64_t *ret, Error *error)
+/* Reads the table on one side; one that is not there or cannot be read is not the same. */
+static bool still_is(const Copy *copy, Database *database, const CopyTable *table,
+    const CopiedTable *known, bool *ret, Error *error)
 {
-    AUTO_TEXT *sql = memory_format("SELECT COUNT(*) FROM %s", table->quoted);
+    char hex[ROW_DIGEST_HEX_BYTES];
+    RowDigest found;
+    Error failure = { 0 };
 
-    return query_number(database, sql, ret, error);
+    *ret = false;
+    if (!rows_digest(copy->io, database, table, &found, &failure)) {
+        if (failure.kind == ERROR_DATABASE && database == copy->staging)
+            return true;
+        *error = failure;
+        return false;
+    }
+    row_digest_hex(&found, hex);
+    *ret = found.rows == known->rows && strcmp(hex, known->digest) == 0;
+    return true;
 }
 
-/* Says whether the ledger has the table as verified and both sides still have that many rows. */
+/*
+ * Whether the ledger has the table as verified and both sides still hold these very rows: hours may
+ * have passed since, and an equal number of rows tells nothing of an update.
+ */
 static bool is_verified(
     const Copy *copy, const CopyTable *table, const char *known, bool *ret, Error *error)
 {
-    CopiedTable one;
-    uint64_t production = 0, staging = 0;
+    CopiedTable one = { 0 };
+    bool asked;
 
     *ret = false;
     if (!known || !copied_parse_line(known, &one))
         return true;
-    if (!count_rows(copy->production, table, &production, error) ||
-        !count_rows(copy->staging, table, &staging, error)) {
-        copied_table_done(&one);
-        return false;
-    }
-    *ret = production == one.rows && staging == one.rows;
+    asked = still_is(copy, copy->staging, table, &one, ret, error) &&
+            (!*ret || still_is(copy, copy->production, table, &one, ret, error));
     copied_table_done(&one);
-    return true;
+    return asked;
 }
 
 static bool copy_table(const Copy *copy, const CopyTable *table, Error *error)
@@ -323,8 +335,9 @@ static bool complete(const Copy *copy, Error *error)
 static bool open_both(Copy *copy, Error *error)
 {
     return open_side(copy, SIDE_STAGING, &copy->staging, error) &&
-           staging_claim(copy->io, copy->command, copy->staging, error) &&
            open_side(copy, SIDE_PRODUCTION, &copy->production, error) &&
+           staging_is_apart(copy->command, copy->production, copy->staging, error) &&
+           staging_claim(copy->io, copy->command, copy->staging, error) &&
            rows_begin_reading(copy->production, error) &&
            rows_begin_writing(copy->staging, error) &&
            copy_catalogue_read(copy->production, &copy->catalogue, error);

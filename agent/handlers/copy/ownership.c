@@ -1,6 +1,7 @@
 #include "agent/handlers/copy/ownership.h"
 
 #include "agent/handlers/query_rows.h"
+#include "agent/handlers/same_server.h"
 #include "common/base/text.h"
 
 #define NAMES_SHOWN 3
@@ -81,6 +82,18 @@ bool staging_owner(
     return true;
 }
 
+bool staging_is_apart(const Command *command, Database *production, Database *staging, Error *error)
+{
+    bool same = true;
+
+    if (!same_database(production, staging, &same, error))
+        return false;
+    return !same || error_set(error, ERROR_PRECONDITION,
+                        "production and staging of %s are one and the same database: correct the "
+                        "logins in agent.xml",
+                        command->target);
+}
+
 static bool refuse_foreign(const Command *command, Database *staging, Error *error)
 {
     AUTO(Arena) *arena = arena_new();
@@ -109,7 +122,9 @@ bool staging_claim(AgentIo *io, const Command *command, Database *staging, Error
         return true;
     if (owner == STAGING_FOREIGN)
         return refuse_foreign(command, staging, error);
-    return owner_value(command, staging, &value, error) &&
+    /* what the ledger knows is about a database that is no more: its content was taken away */
+    return staging_forget_content(io, command, error) &&
+           owner_value(command, staging, &value, error) &&
            io->remember(io->self, key, value, error);
 }
 

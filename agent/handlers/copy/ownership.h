@@ -20,6 +20,9 @@ typedef enum StagingOwner {
 
 bool staging_owner(AgentIo *io, const Command *command, Database *staging, StagingOwner *ret,
     Error *error) __attribute__((nonnull, warn_unused_result));
+/* Refuses where both logins lead to one database: nothing is written or dropped before that. */
+bool staging_is_apart(const Command *command, Database *production, Database *staging, Error *error)
+    __attribute__((nonnull, warn_unused_result));
 /* Marks it, or refuses a foreign one with the names of what is in it. */
 bool staging_claim(AgentIo *io, const Command *command, Database *staging, Error *error)
     __attribute__((nonnull, warn_unused_result));
