@@ -236,27 +236,26 @@ static bool append_first(const CliCall *call, Night *night, Event *event, Error 
     return journal_append(night->journal, night->run_id, event, error);
 }
 
+/* The start comes last: a run that has it has all its bypasses, and no other run is resumed. */
 static bool write_first_events(
     const CliCall *call, Night *night, const Bypasses *bypasses, const char *digest, Error *error)
 {
     EVENT_AUTO(started);
 
-    started.kind = EVENT_RUN_STARTED;
-    started.serial = 1;
-    (void)text_copy(started.text, sizeof(started.text), digest);
-    if (!append_first(call, night, &started, error))
-        return false;
     for (size_t i = 0; i < bypasses->count; i++) {
         EVENT_AUTO(bypass);
 
         bypass.kind = EVENT_CHECK_BYPASSED;
-        bypass.serial = i + 2;
+        bypass.serial = i + 1;
         (void)snprintf(bypass.text, sizeof(bypass.text), "%s: %s", bypasses->ids[i],
             bypasses->reason); /* a longer reason is cut */
         if (!append_first(call, night, &bypass, error))
             return false;
     }
-    return true;
+    started.kind = EVENT_RUN_STARTED;
+    started.serial = bypasses->count + 1;
+    (void)text_copy(started.text, sizeof(started.text), digest);
+    return append_first(call, night, &started, error);
 }
 
 static bool no_run_is_open(Journal *journal, const char *cluster, Error *error)
@@ -274,7 +273,7 @@ static bool no_run_is_open(Journal *journal, const char *cluster, Error *error)
     run_init(&run, plan);
     if (!lead_replay(journal, last.id, &run, error))
         return false;
-    if (run.state == RUN_DONE || run.state == RUN_ABORTED)
+    if (!run.started || run.state == RUN_DONE || run.state == RUN_ABORTED)
         return true;
     return error_set(error, ERROR_OUTDATED,
         "run %s of cluster %s has not ended: 'resume' or 'abort' it first", last.id, cluster);

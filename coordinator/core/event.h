@@ -8,7 +8,7 @@
 #include "common/model/command.h"
 
 typedef enum EventKind {
-    EVENT_RUN_STARTED,  /* text: digest of the plan */
+    EVENT_RUN_STARTED,  /* text: digest of the plan; before it only bypassed checks */
     EVENT_LEAD_TAKEN,   /* a coordinator process leads; number: its epoch */
     EVENT_STEP_STARTED, /* written before the command leaves; number: attempt */
     EVENT_STEP_DONE,    /* evidence: what the agent proved */

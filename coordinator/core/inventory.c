@@ -17,7 +17,6 @@ const InventoryLimits inventory_limits_default = {
     .sessions_max = 200,
     .statements_max = 50,
     .traffic_sample_s = 2,
-    .failure_budget = 0,
 };
 
 static const char *const strategies[] = {

@@ -65,7 +65,6 @@ typedef struct InventoryLimits {
     unsigned sessions_max;   /* low traffic: sessions of the Carbon account at most */
     unsigned statements_max; /* low traffic: statements per second at most */
     unsigned traffic_sample_s;
-    unsigned failure_budget; /* nodes that may fail to start before the rest is not started */
 } InventoryLimits;
 
 typedef struct Inventory {

@@ -82,9 +82,10 @@ static bool move_step(Run *run, const Event *event, StepState next, Error *error
 
 static bool run_starts(Run *run, const Event *event, Error *error)
 {
-    if (run->serial != 0)
+    if (run->started)
         return error_set(
             error, ERROR_CORRUPT, "event %" PRIu64 ": a run starts once", event->serial);
+    run->started = true;
     return true;
 }
 
@@ -261,22 +262,23 @@ static bool run_ends(Run *run, const Event *event, Error *error)
 static const struct {
     EventFunction *apply;
     bool has_step;
+    bool before_start;
 } meanings[] = {
-    [EVENT_RUN_STARTED] = { run_starts, false },
-    [EVENT_LEAD_TAKEN] = { lead_is_taken, false },
-    [EVENT_STEP_STARTED] = { step_starts, true },
-    [EVENT_STEP_DONE] = { step_ends_well, true },
-    [EVENT_STEP_FAILED] = { step_ends_badly, true },
-    [EVENT_UNDO_STARTED] = { undo_starts, true },
-    [EVENT_UNDO_DONE] = { undo_ends_well, true },
-    [EVENT_UNDO_FAILED] = { undo_ends_badly, true },
-    [EVENT_LINE_CONFIRMED] = { line_is_confirmed, false },
-    [EVENT_ABORT_REQUESTED] = { abort_is_requested, false },
-    [EVENT_RETRY_REQUESTED] = { retry_is_requested, true },
-    [EVENT_SKIP_REQUESTED] = { skip_is_requested, true },
-    [EVENT_CHECK_BYPASSED] = { is_noted, false },
-    [EVENT_RUN_DONE] = { run_ends, false },
-    [EVENT_RUN_ABORTED] = { run_ends, false },
+    [EVENT_RUN_STARTED] = { run_starts, false, true },
+    [EVENT_LEAD_TAKEN] = { lead_is_taken, false, false },
+    [EVENT_STEP_STARTED] = { step_starts, true, false },
+    [EVENT_STEP_DONE] = { step_ends_well, true, false },
+    [EVENT_STEP_FAILED] = { step_ends_badly, true, false },
+    [EVENT_UNDO_STARTED] = { undo_starts, true, false },
+    [EVENT_UNDO_DONE] = { undo_ends_well, true, false },
+    [EVENT_UNDO_FAILED] = { undo_ends_badly, true, false },
+    [EVENT_LINE_CONFIRMED] = { line_is_confirmed, false, false },
+    [EVENT_ABORT_REQUESTED] = { abort_is_requested, false, false },
+    [EVENT_RETRY_REQUESTED] = { retry_is_requested, true, false },
+    [EVENT_SKIP_REQUESTED] = { skip_is_requested, true, false },
+    [EVENT_CHECK_BYPASSED] = { is_noted, false, true },
+    [EVENT_RUN_DONE] = { run_ends, false, false },
+    [EVENT_RUN_ABORTED] = { run_ends, false, false },
 };
 static_assert(
     sizeof(meanings) / sizeof(meanings[0]) == EVENT_KIND_COUNT, "every EventKind has a row");
@@ -289,6 +291,9 @@ bool run_apply(Run *run, const Event *event, Error *error)
     if (event->serial != run->serial + 1)
         return error_set(error, ERROR_CORRUPT, "event %" PRIu64 " does not follow %" PRIu64,
             event->serial, run->serial);
+    if (!run->started && !meanings[event->kind].before_start)
+        return error_set(error, ERROR_PRECONDITION,
+            "the run never began: its coordinator ended before; 'apply' the plan again");
     if (meanings[event->kind].has_step && event->step >= run->plan->step_count)
         return error_set(error, ERROR_CORRUPT, "event %" PRIu64 ": there is no step %" PRIu32,
             event->serial, event->step + 1);

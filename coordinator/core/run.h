@@ -40,6 +40,7 @@ typedef struct Run {
     uint64_t serial; /* of the last event applied */
     uint64_t epoch;  /* of the last coordinator that took the lead */
     RunState state;
+    bool started;   /* all that has to be known of its beginning is in the journal */
     bool confirmed; /* the operator's word for the line was given */
     RunStep *steps;
 } Run;

@@ -435,6 +435,8 @@ static Sim *make_sim(const SimSettings *settings)
         sim_agent_init(sim, i, sim->inventory_agents[i].name);
     sim->plan = planner_make_plan(&sim->inventory);
     sim->io = (CoordinatorIo){ sim, io_append, io_send, io_cancel, io_wall_ms };
+    sim->journal[sim->journal_length++] =
+        (Event){ .serial = 1, .kind = EVENT_RUN_STARTED, .step = EVENT_NO_STEP };
     sim_post(sim, &start);
     if (settings->abort_at_ms > 0)
         sim_post(sim, &abort);

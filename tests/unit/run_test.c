@@ -112,6 +112,7 @@ static Fixture *make_fixture(Strategy strategy, size_t database_count)
     static const char *const scripts[] = { "SELECT 1;", NULL, NULL };
     static const PlanFact facts[] = { { "db", "other", "x" }, { "db", "profile-sha256", "abc" } };
     Fixture *fixture = memory_new(sizeof(*fixture));
+    Event start = { .serial = 1, .kind = EVENT_RUN_STARTED, .step = EVENT_NO_STEP };
     EngineSettings settings = { .inventory = &fixture->inventory,
         .io = &fixture->io,
         .actor = "tester",
@@ -128,6 +129,7 @@ static Fixture *make_fixture(Strategy strategy, size_t database_count)
     assert_true(plan_check(fixture->plan, &error));
     settings.plan = fixture->plan;
     engine_init(&fixture->engine, &settings);
+    assert_true(engine_replay(&fixture->engine, &start, &error));
     return fixture;
 }
 
@@ -214,7 +216,7 @@ static void a_journal_that_cannot_be_is_refused(void **state)
     assert_false(run_apply(&fixture->engine.run, &event, &error)); /* a gap */
     assert_int_equal(error.kind, ERROR_CORRUPT);
     assert_int_equal(apply(fixture, EVENT_KIND_COUNT, 0, 0), ERROR_CORRUPT);
-    assert_int_equal(apply(fixture, EVENT_RUN_STARTED, EVENT_NO_STEP, 0), ERROR_NONE);
+    assert_true(fixture->engine.run.started);
     assert_int_equal(apply(fixture, EVENT_RUN_STARTED, EVENT_NO_STEP, 0), ERROR_CORRUPT);
     assert_int_equal(apply(fixture, EVENT_LEAD_TAKEN, EVENT_NO_STEP, 3), ERROR_NONE);
     assert_int_equal(apply(fixture, EVENT_LEAD_TAKEN, EVENT_NO_STEP, 3), ERROR_CORRUPT);
@@ -232,6 +234,27 @@ static void a_journal_that_cannot_be_is_refused(void **state)
     assert_int_equal(apply(fixture, EVENT_RUN_ABORTED, EVENT_NO_STEP, 0), ERROR_CORRUPT);
     assert_int_equal(apply(fixture, EVENT_CHECK_BYPASSED, EVENT_NO_STEP, 0), ERROR_NONE);
     free_fixture(fixture);
+}
+
+static void a_run_begins_with_its_bypasses_or_not_at_all(void **state)
+{
+    PlanStep step = { STEP_GATE_QUIET, "c", "", NULL, 0 };
+    Plan plan = { .steps = &step, .step_count = 1 };
+    Event event = { .serial = 1, .kind = EVENT_CHECK_BYPASSED, .step = EVENT_NO_STEP };
+    Error error = { 0 };
+    RUN_AUTO(run);
+
+    (void)state;
+    run_init(&run, &plan);
+    assert_true(run_apply(&run, &event, &error));
+    event = (Event){ .serial = 2, .kind = EVENT_LEAD_TAKEN, .number = 1 };
+    assert_false(run_apply(&run, &event, &error)); /* the next bypass may have been lost */
+    assert_int_equal(error.kind, ERROR_PRECONDITION);
+    event.kind = EVENT_RUN_STARTED;
+    error = (Error){ 0 };
+    assert_true(run_apply(&run, &event, &error));
+    event = (Event){ .serial = 3, .kind = EVENT_LEAD_TAKEN, .number = 1 };
+    assert_true(run_apply(&run, &event, &error));
 }
 
 static void both_strategies_reach_the_end_when_confirmed(void **state)
@@ -651,6 +674,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_journal_that_cannot_be_is_refused),
+        cmocka_unit_test(a_run_begins_with_its_bypasses_or_not_at_all),
         cmocka_unit_test(both_strategies_reach_the_end_when_confirmed),
         cmocka_unit_test(an_abort_takes_back_and_is_refused_behind_the_line),
         cmocka_unit_test(transient_failures_are_tried_again_and_then_held),
