@@ -30,7 +30,6 @@ static const struct {
     { "sessions-max", offsetof(InventoryLimits, sessions_max), 0, 1000000 },
     { "statements-max", offsetof(InventoryLimits, statements_max), 0, 1000000 },
     { "traffic-sample-s", offsetof(InventoryLimits, traffic_sample_s), 1, 3600 },
-    { "failure-budget", offsetof(InventoryLimits, failure_budget), 0, 10000 },
 };
 static_assert(sizeof(limits) / sizeof(limits[0]) * sizeof(unsigned) == sizeof(InventoryLimits),
     "every limit has a row");

@@ -39,7 +39,7 @@ static const char good[] =
     "  <staging url=\"jdbc:mysql://10.0.0.11:3306/umdb\"/>\n"                       /* 21 */
     "</database>\n"                                                                 /* 22 */
     "</databases>\n"                                                                /* 23 */
-    "<limits stop-s=\"7\" sessions-max=\"0\" failure-budget=\"2\"/>\n"              /* 24 */
+    "<limits stop-s=\"7\" sessions-max=\"0\"/>\n"                                   /* 24 */
     "</cluster>\n";                                                                 /* 25 */
 
 /* `good` with the first `from` replaced; the caller frees. */
@@ -128,7 +128,6 @@ static void databases_and_limits_are_read_whole(void **state)
 
     assert_int_equal(inventory->limits.stop_s, 7);
     assert_int_equal(inventory->limits.sessions_max, 0);
-    assert_int_equal(inventory->limits.failure_budget, 2);
     assert_int_equal(inventory->limits.start_s, inventory_limits_default.start_s);
 }
 
@@ -273,7 +272,7 @@ static void a_limit_out_of_its_range_is_told_with_its_line(void **state)
     assert_change_refused("stop-s=\"7\"", "stop-m=\"7\"",
         "etc/cluster.xml:24: element 'limits', attribute 'stop-m': the attribute 'stop-m' is not "
         "allowed: known are stop-s, start-s, quiet-s, statement-s, lock-s, copy-s, backup-s, "
-        "agent-lost-s, sessions-max, statements-max, traffic-sample-s, failure-budget");
+        "agent-lost-s, sessions-max, statements-max, traffic-sample-s");
 }
 
 static void a_password_is_refused_and_never_shown(void **state)

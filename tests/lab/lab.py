@@ -43,7 +43,7 @@ from network import Network, end_processes, remove_namespaces  # noqa: E402
 KIND = {"mariadb": "mysql", "postgresql": "postgresql"}  # as JDBC and the agents name them
 LIMITS = {"stop_s": 20, "start_s": 30, "quiet_s": 1, "statement_s": 60, "lock_s": 10,
           "copy_s": 300, "backup_s": 300, "agent_lost_s": 30, "sessions_max": 100,
-          "statements_max": 1000, "traffic_sample_s": 1, "failure_budget": 0}
+          "statements_max": 1000, "traffic_sample_s": 1}
 AGENT_START_S = 10
 
 
