@@ -178,6 +178,12 @@ bool journal_open_to_read(const char *directory, Journal **ret, Error *error)
     AUTO(Journal) *journal = new_journal(directory);
     AUTO_TEXT *path = memory_format("%s/" JOURNAL_FILE, directory);
 
+    if (file_kind(path, LINKS_FOLLOWED) == FILE_ABSENT &&
+        file_kind(journal->head_path, LINKS_FOLLOWED) == FILE_ABSENT)
+        return error_set(error, ERROR_INVALID,
+            "%s has no journal: no run was started from there, or name the right folder with "
+            "--state",
+            directory);
     if (!store_open_to_read(path, &journal->store, error))
         return false;
     *ret = TAKE(journal);

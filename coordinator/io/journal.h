@@ -30,7 +30,8 @@ typedef struct JournalRun {
  * (mode 600), its public half audit.pub beside it. */
 bool journal_open(const char *directory, Journal **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
-/* Without the lock, for status, report and audit beside a running coordinator. */
+/* Without the lock, for status, report and audit beside a running coordinator. ERROR_INVALID when
+ * there never was a journal in that folder. */
 bool journal_open_to_read(const char *directory, Journal **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
 void journal_close(Journal *journal);

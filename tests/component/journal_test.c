@@ -417,7 +417,8 @@ static void there_is_no_journal_to_read_before_one_was_made(void **state)
     Error error = { 0 };
 
     assert_false(journal_open_to_read(*state, &journal, &error));
-    assert_int_equal(error.kind, ERROR_IO);
+    assert_int_equal(error.kind, ERROR_INVALID);
+    assert_non_null(strstr(error.text, *state));
 }
 
 int main(void)
