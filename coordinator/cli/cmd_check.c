@@ -8,8 +8,7 @@ static int run_check(const CliCall *call, Error *error)
     PREFLIGHT_AUTO(preflight);
     Bypasses bypasses = { 0 };
 
-    if (!session_bypasses(call, &bypasses, error) ||
-        !inventory_read(cli_arg(call, 0), &inventory, error) ||
+    if (!session_bypasses(call, &bypasses, error) || !session_inventory(call, &inventory, error) ||
         !session_fleet(call, inventory, &fleet, error) ||
         !preflight_run(fleet, inventory, PREFLIGHT_INSPECT, &preflight, error))
         return cli_exit_code(error->kind);
@@ -56,7 +55,7 @@ static int run_agents(const CliCall *call, Error *error)
     AUTO(Fleet) *fleet = NULL;
     int code = EXIT_DONE;
 
-    if (!inventory_read(cli_arg(call, 0), &inventory, error) ||
+    if (!session_inventory(call, &inventory, error) ||
         !session_fleet(call, inventory, &fleet, error))
         return cli_exit_code(error->kind);
     fleet_wait_for_all(fleet, 10000);
@@ -106,7 +105,7 @@ static int run_config_diff(const CliCall *call, Error *error)
     PREFLIGHT_AUTO(preflight);
     Bypasses none = { 0 };
 
-    if (!inventory_read(cli_arg(call, 0), &inventory, error) ||
+    if (!session_inventory(call, &inventory, error) ||
         !session_fleet(call, inventory, &fleet, error) ||
         !preflight_run(fleet, inventory, PREFLIGHT_PREVIEW, &preflight, error))
         return cli_exit_code(error->kind);

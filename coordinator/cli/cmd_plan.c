@@ -30,8 +30,7 @@ static int run_plan(const CliCall *call, Error *error)
     Bypasses bypasses = { 0 };
     int code;
 
-    if (!session_bypasses(call, &bypasses, error) ||
-        !inventory_read(cli_arg(call, 0), &inventory, error) ||
+    if (!session_bypasses(call, &bypasses, error) || !session_inventory(call, &inventory, error) ||
         !session_fleet(call, inventory, &fleet, error) ||
         !preflight_run(fleet, inventory, PREFLIGHT_INSPECT, &preflight, error))
         return cli_exit_code(error->kind);

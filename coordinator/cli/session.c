@@ -9,11 +9,37 @@ char *session_folder(const CliCall *call, const char *name)
     return memory_format("%s/%s", cli_state(call), name);
 }
 
+bool session_inventory(const CliCall *call, Inventory **ret, Error *error)
+{
+    if (inventory_read(cli_arg(call, 0), ret, error))
+        return true;
+    if (error->kind == ERROR_IO)
+        error->kind = ERROR_INVALID;
+    return false;
+}
+
 bool session_fleet(const CliCall *call, const Inventory *inventory, Fleet **ret, Error *error)
 {
     AUTO_TEXT *tls = session_folder(call, "tls");
+    AUTO_TEXT *certificate = memory_format("%s/coordinator.crt", tls);
 
+    if (file_kind(certificate, LINKS_FOLLOWED) == FILE_ABSENT)
+        return error_set(error, ERROR_INVALID,
+            "%s is not there: 'dss-coordinator ca init --cluster %s' makes it, or name the folder "
+            "that has it with --state",
+            certificate, inventory->cluster);
     return fleet_open(inventory, tls, ret, error);
+}
+
+/* With one of these nothing is known of a host, or of what would run there. */
+static bool can_be_bypassed(const char *id)
+{
+    static const char *const blind[] = { "AGENT-UP", "AGENT-TRUST", "INSPECTION", "SCRIPT-DIGEST" };
+
+    for (size_t i = 0; i < sizeof(blind) / sizeof(blind[0]); i++)
+        if (strcmp(blind[i], id) == 0)
+            return false;
+    return true;
 }
 
 bool session_bypasses(const CliCall *call, Bypasses *ret, Error *error)
@@ -26,6 +52,9 @@ bool session_bypasses(const CliCall *call, Bypasses *ret, Error *error)
         if (bypasses.count == sizeof(bypasses.ids) / sizeof(bypasses.ids[0]))
             return error_set(error, ERROR_INVALID, "more than %zu checks are bypassed: mend some",
                 bypasses.count);
+        if (!can_be_bypassed(id))
+            return error_set(error, ERROR_INVALID,
+                "%s cannot be bypassed: what could not be looked at may be anything; mend it", id);
         bypasses.ids[bypasses.count++] = id;
     }
     if (bypasses.count > 0 && !bypasses.reason)

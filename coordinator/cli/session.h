@@ -12,9 +12,13 @@
 /* STATE/tls, STATE/ca …; the caller frees. */
 char *session_folder(const CliCall *call, const char *name)
     __attribute__((nonnull, returns_nonnull));
+/* An inventory that cannot be read is ERROR_INVALID: the operator named it. */
+bool session_inventory(const CliCall *call, Inventory **ret, Error *error)
+    __attribute__((nonnull, warn_unused_result));
 bool session_fleet(const CliCall *call, const Inventory *inventory, Fleet **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
-/* From --bypass and --reason; ERROR_INVALID when one comes without the other. */
+/* From --bypass and --reason; ERROR_INVALID when one comes without the other, and for a check that
+ * says that nothing could be looked at. */
 bool session_bypasses(const CliCall *call, Bypasses *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
 /* A plan's text, the plan, and the inventory in it. `path` is for messages. */

@@ -125,6 +125,37 @@ def test_commands_without_a_run_say_so(state):
         assert done.stderr.strip()
 
 
+def test_an_inventory_that_is_not_there_is_a_wrong_file(state, tmp_path):
+    for words in (["check"], ["plan"], ["agents"], ["config", "diff"]):
+        done = run(state, *words, tmp_path / "no-such.xml")
+        assert done.returncode == 2
+        assert "no-such.xml" in done.stderr
+
+
+def test_a_state_folder_without_certificates_or_journal_says_what_makes_them(tmp_path):
+    path = tmp_path / "cluster.xml"
+    path.write_text(GOOD)
+    for words in (["check", path], ["plan", path], ["agents", path]):
+        done = run(tmp_path / "empty", *words)
+        assert done.returncode == 2
+        assert "ca init" in done.stderr and "--state" in done.stderr
+    for words in (["status"], ["report"]):
+        done = run(tmp_path / "empty", *words)
+        assert done.returncode == 2
+        assert "--state" in done.stderr and str(tmp_path / "empty") in done.stderr
+
+
+@pytest.mark.parametrize("check", ["AGENT-UP", "AGENT-TRUST", "INSPECTION", "SCRIPT-DIGEST"])
+def test_what_was_not_looked_at_cannot_be_bypassed(state, tmp_path, check):
+    path = tmp_path / "cluster.xml"
+    path.write_text(GOOD)
+    for words in (["check", path], ["plan", path, "-o", tmp_path / "p"], ["apply", path]):
+        done = run(state, *words, "--bypass", check, "--reason", "in a hurry")
+        assert done.returncode == 2
+        assert check in done.stderr and "cannot be bypassed" in done.stderr
+    assert not (tmp_path / "p").exists()
+
+
 def test_a_plan_that_was_changed_by_hand_is_refused(state, tmp_path):
     path = tmp_path / "night.plan"
     path.write_text("<plan/>")
