@@ -30,19 +30,19 @@ static const Field tls_paths[] = {
     { "certificate", offsetof(AgentConfig, certificate_file), PATH_PLAIN },
     { "key", offsetof(AgentConfig, key_file), PATH_PLAIN },
     { "crl", offsetof(AgentConfig, crl_file), PATH_PLAIN },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field state_paths[] = {
     { "directory", offsetof(AgentConfig, state_directory), PATH_PLAIN },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field backup_paths[] = {
     { "directory", offsetof(AgentConfig, backup_directory), PATH_PLAIN },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field profile_paths[] = {
     { "directory", offsetof(AgentConfig, profile_directory), PATH_PLAIN },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field node_paths[] = {
     { "old-home", offsetof(AgentNode, old_home), PATH_NO_BLANKS },
@@ -50,12 +50,12 @@ static const Field node_paths[] = {
     { "old-java-home", offsetof(AgentNode, old_java_home), PATH_NO_BLANKS },
     { "new-java-home", offsetof(AgentNode, new_java_home), PATH_NO_BLANKS },
     { "admin-password-file", offsetof(AgentNode, admin_password_file), PATH_PLAIN },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field login_paths[] = {
     { "option-file", offsetof(DatabaseLogin, option_file), PATH_PLAIN },
     { "service-file", offsetof(DatabaseLogin, service_file), PATH_PLAIN },
-    { NULL },
+    { .attribute = NULL },
 };
 
 static const char *what_is_wrong(const char *path, PathRule rule)

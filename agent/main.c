@@ -24,16 +24,16 @@ typedef enum ExitCode {
 
 typedef struct CliCommand {
     const char *name, *summary;
-    ExitCode (*run)(const char *config_file);
+    int (*run)(const char *config_file);
 } CliCommand;
 
-static ExitCode complain(const Error *error)
+static int complain(const Error *error)
 {
     (void)fprintf(stderr, "dss-agent: %s\n", error->text);
     return EXIT_BAD;
 }
 
-static ExitCode run_serve(const char *config_file)
+static int run_serve(const char *config_file)
 {
     AUTO(AgentConfig) *config = NULL;
     AUTO(Profile) *profile = NULL;
@@ -55,7 +55,7 @@ static ExitCode run_serve(const char *config_file)
     return agent_serve(&settings, &error) ? EXIT_GOOD : complain(&error);
 }
 
-static ExitCode run_status(const char *config_file)
+static int run_status(const char *config_file)
 {
     AUTO(AgentConfig) *config = NULL;
     Error error = { 0 };
@@ -65,7 +65,7 @@ static ExitCode run_status(const char *config_file)
                : complain(&error);
 }
 
-static ExitCode run_check_config(const char *config_file)
+static int run_check_config(const char *config_file)
 {
     AUTO(AgentConfig) *config = NULL;
     AUTO(Profile) *profile = NULL;
@@ -83,7 +83,7 @@ static ExitCode run_check_config(const char *config_file)
     return complain(&error);
 }
 
-static ExitCode run_version(const char *config_file)
+static int run_version(const char *config_file)
 {
     (void)config_file;
     (void)puts(PROGRAM);
@@ -116,7 +116,7 @@ static void print_help(FILE *stream)
                           "exit codes: 0 done, 1 failed (stderr says why), 2 wrong usage\n");
 }
 
-static ExitCode usage(const char *wrong, const char *word)
+static int usage(const char *wrong, const char *word)
 {
     (void)fprintf(stderr, "dss-agent: %s%s\ndss-agent: try 'dss-agent --help'\n", wrong, word);
     return EXIT_USAGE;
@@ -134,7 +134,7 @@ static int run_worker(char *const *words)
     return worker_child_run(&duty);
 }
 
-static ExitCode run_command(const char *name, const char *config_file)
+static int run_command(const char *name, const char *config_file)
 {
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, name) == 0)

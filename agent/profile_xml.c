@@ -30,7 +30,7 @@ static const Field profile_fields[] = {
     { "product", offsetof(Profile, product) },
     { "version", offsetof(Profile, version) },
     { "target-layout", offsetof(Profile, target_layout) },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field server_fields[] = {
     { "log-file", offsetof(Profile, log_file) },
@@ -39,28 +39,28 @@ static const Field server_fields[] = {
     { "start-script", offsetof(Profile, start_script) },
     { "main-class", offsetof(Profile, main_class) },
     { "home-property", offsetof(Profile, home_property) },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field mark_fields[] = {
     { "file", offsetof(ProfileMark, file) },
     { "begins", offsetof(ProfileMark, begins) },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field probe_fields[] = {
     { "table", offsetof(ProfileProbe, table) },
     { "column", offsetof(ProfileProbe, column) },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field migration_fields[] = {
     { "from", offsetof(ProfileMigration, from) },
     { "file", offsetof(ProfileMigration, file) },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field checkpoint_fields[] = {
     { "id", offsetof(ProfileCheckpoint, id) },
     { "expect", offsetof(ProfileCheckpoint, expect) },
     { "holds", offsetof(ProfileCheckpoint, holds) },
-    { NULL },
+    { .attribute = NULL },
 };
 static const Field setting_fields[] = {
     { "file", offsetof(ProfileSetting, file) },
@@ -73,7 +73,7 @@ static const Field setting_fields[] = {
     { "value", offsetof(ProfileSetting, value) },
     { "holds", offsetof(ProfileSetting, holds) },
     { "meaning", offsetof(ProfileSetting, meaning) },
-    { NULL },
+    { .attribute = NULL },
 };
 
 static void load_fields(const Loader *loader, xmlNode *node, const Field *fields, void *into)

@@ -225,7 +225,7 @@ bool carbon_processes_find(const Home *home, CarbonProcesses *ret, Error *error)
     carbon_processes_done(ret);
     if (!proc)
         return error_set(error, ERROR_IO, "/proc cannot be read: %s", strerrordesc_np(errno));
-    while (errno = 0, (entry = readdir(proc))) {
+    while ((void)(errno = 0), (entry = readdir(proc))) {
         __attribute__((cleanup(seen_done))) Seen seen = { 0 };
         unsigned long long pid;
         CarbonProcess process;

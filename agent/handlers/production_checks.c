@@ -463,5 +463,5 @@ const DatabaseCheck production_checks[] = {
         "name the account of the old servers, and a staging server of its own", check_account },
     { "DB-PRODUCTION-RIGHTS", NEEDS_PRODUCTION, "grant them to the agent's login on production",
         check_rights },
-    { NULL },
+    { .id = NULL },
 };

@@ -320,5 +320,5 @@ const DatabaseCheck staging_checks[] = {
         check_name_case },
     { "DB-STAGING-EMPTY", NEEDS_STAGING, "empty it, or name another one", check_empty },
     { "DB-STAGING-RIGHTS", NEEDS_STAGING, "grant them on the staging database", check_rights },
-    { NULL },
+    { .id = NULL },
 };

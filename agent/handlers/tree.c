@@ -268,7 +268,7 @@ static bool walk_folder(Walk *walk, int from, int to, const char *path, Error *e
     folder = own < 0 ? NULL : fdopendir(own);
     if (!folder)
         return failed(walk, path, "read", error);
-    while (errno = 0, (entry = readdir(folder))) {
+    while ((void)(errno = 0), (entry = readdir(folder))) {
         AUTO_TEXT *below = strcmp(path, ".") == 0 ? memory_text(entry->d_name)
                                                   : memory_format("%s/%s", path, entry->d_name);
         Source source = { .from = from, .to = to, .name = entry->d_name, .path = below };

@@ -35,4 +35,4 @@ static inline void auto_free_text(char **slot)
 {
     free(*slot);
 }
-#define AUTO_TEXT __attribute__((cleanup(auto_free_text))) char
+#define AUTO_TEXT __attribute__((cleanup(auto_free_text), unused)) char

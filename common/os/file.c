@@ -241,7 +241,7 @@ static bool empty_folder(int folder, const char *name, const char *path, Error *
     open_folder = fdopendir(fd);
     if (!open_folder)
         return (void)close(fd), failed(path, "read", error);
-    while (errno = 0, (entry = readdir(open_folder))) {
+    while ((void)(errno = 0), (entry = readdir(open_folder))) {
         AUTO_TEXT *below = NULL;
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)

@@ -43,7 +43,7 @@ static void take_file(const Scan *scan, const char *path, const char *file)
     if (!xml_file_read(path, &document, &error)) {
         service->fault = "DS Fault Message: Error in parsing the data service";
     } else {
-        name = xmlGetNoNsProp(xmlDocGetRootElement(document), BAD_CAST "name");
+        name = xmlGetNoNsProp(xmlDocGetRootElement(document), (const xmlChar *)"name");
         if (name)
             service->name = arena_text(scan->arena, (const char *)name);
         xmlFree(name);

@@ -11,7 +11,7 @@ static bool open_file(const char *home, xmlDoc **ret, Error *error)
 
 static const char *attribute(Arena *arena, xmlNode *element, const char *name)
 {
-    xmlChar *value = xmlGetNoNsProp(element, BAD_CAST name);
+    xmlChar *value = xmlGetNoNsProp(element, (const xmlChar *)name);
     const char *text = value ? arena_text(arena, (const char *)value) : "";
 
     xmlFree(value);

@@ -103,7 +103,7 @@ static bool read_secret(
     const char *text = property(arena, root, "password");
     AUTO_TEXT *plain = NULL;
 
-    if (element && xmlHasProp(element, BAD_CAST "encrypted")) {
+    if (element && xmlHasProp(element, (const xmlChar *)"encrypted")) {
         if (!password_decrypt(realm->home->key_store, text, &plain, error))
             return false;
         text = arena_text(arena, plain);
@@ -122,7 +122,7 @@ static bool read_store(const Realm *realm, const char *path, SecondaryStore *sto
     if (!xml_file_read(path, &document, error))
         return false;
     root = xmlDocGetRootElement(document);
-    class_name = xmlGetNoNsProp(root, BAD_CAST "class");
+    class_name = xmlGetNoNsProp(root, (const xmlChar *)"class");
     store->class_name = arena_text(arena, class_name ? (const char *)class_name : "");
     xmlFree(class_name);
     store->domain = property(arena, root, "DomainName");

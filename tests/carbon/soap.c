@@ -92,7 +92,7 @@ static const SoapService *find_service(const Server *server, const char *name)
 static const SoapOperation *find_operation(const SoapService *service, const xmlNode *element)
 {
     for (size_t i = 0; element && i < service->operation_count; i++)
-        if (xmlStrEqual(element->name, BAD_CAST service->operations[i].name))
+        if (xmlStrEqual(element->name, (const xmlChar *)service->operations[i].name))
             return &service->operations[i];
     return NULL;
 }
@@ -106,7 +106,7 @@ static bool check_parameters(const SoapOperation *operation, const xmlNode *elem
         if (node->type != XML_ELEMENT_NODE)
             continue;
         while (at < SOAP_PARAMETERS_MAX && operation->parameters[at] &&
-               !xmlStrEqual(node->name, BAD_CAST operation->parameters[at]))
+               !xmlStrEqual(node->name, (const xmlChar *)operation->parameters[at]))
             at++;
         if (at == SOAP_PARAMETERS_MAX || !operation->parameters[at])
             return error_set(error, ERROR_INVALID,

@@ -17,7 +17,8 @@ bool xml_file_read(const char *path, xmlDoc **ret, Error *error)
 
 static xmlNode *first_named(xmlNode *node, const char *name)
 {
-    while (node && (node->type != XML_ELEMENT_NODE || !xmlStrEqual(node->name, BAD_CAST name)))
+    while (
+        node && (node->type != XML_ELEMENT_NODE || !xmlStrEqual(node->name, (const xmlChar *)name)))
         node = node->next;
     return node;
 }
@@ -35,8 +36,8 @@ xmlNode *xml_next(xmlNode *element)
 xmlNode *xml_named(xmlNode *parent, const char *name, const char *value)
 {
     for (xmlNode *node = xml_child(parent, name); node; node = xml_next(node)) {
-        xmlChar *found = xmlGetNoNsProp(node, BAD_CAST "name");
-        bool same = found && xmlStrEqual(found, BAD_CAST value);
+        xmlChar *found = xmlGetNoNsProp(node, (const xmlChar *)"name");
+        bool same = found && xmlStrEqual(found, (const xmlChar *)value);
 
         xmlFree(found);
         if (same)

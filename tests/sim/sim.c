@@ -336,7 +336,7 @@ static void play_item(Sim *sim, Item *item)
         break;
     case ITEM_AGENT_STARTS:
         agent->alive = !agent->gone;
-        /* fall through */
+        __attribute__((fallthrough));
     case ITEM_AGENT_UP:
         if (sim->leads && !agent->gone)
             engine_on_agent_up(&sim->engine, agent->name);
