@@ -80,7 +80,7 @@ static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *e
     if (!target_side(command, &side, error) || !target_open(io, command, side, &database, error) ||
         !has_target_layout(io, database, command, error) ||
         !checkpoints_hold(io, database, command, error) ||
-        !invariants_compare(io, database, command->target, error))
+        !invariants_compare(io, database, command, error))
         return false;
     *ret_holds = true;
     return true;

@@ -48,59 +48,101 @@ static bool is_for(const ProfileInvariant *invariant, const char *layout, const 
            (invariant->type == PROFILE_ANY_TYPE || invariant->type == database_type(database));
 }
 
-static char *key_of(const char *name, const ProfileInvariant *invariant)
+static char *key_of(const Command *command, const ProfileInvariant *invariant)
 {
-    return memory_format("invariant/%s/%s", name, invariant->id);
+    return memory_format("invariant/%s/%s", command->target, invariant->id);
 }
 
-static bool record_one(AgentIo *io, Database *database, const char *name,
+/* `value` is "<digest> <rows>". */
+static bool remember(AgentIo *io, const Command *command, const ProfileInvariant *invariant,
+    const char *value, Error *error)
+{
+    AUTO_TEXT *key = key_of(command, invariant);
+    AUTO_TEXT *record = memory_format("%s %s", command->id.run, value);
+
+    return io->remember(io->self, key, record, error);
+}
+
+/* Whose record there is, and what it says; both NULL for none. */
+static bool recall(AgentIo *io, const Command *command, const ProfileInvariant *invariant,
+    char **ret_run, char **ret_value, Error *error)
+{
+    AUTO_TEXT *key = key_of(command, invariant);
+    AUTO_TEXT *record = NULL;
+    const char *blank;
+
+    *ret_run = *ret_value = NULL;
+    if (!io->recall(io->self, key, &record, error))
+        return false;
+    blank = record ? strchr(record, ' ') : NULL;
+    if (!blank)
+        return true;
+    *ret_run = memory_text_n(record, (size_t)(blank - record));
+    *ret_value = memory_text(blank + 1);
+    return true;
+}
+
+static bool record_one(AgentIo *io, Database *database, const Command *command,
     const ProfileInvariant *invariant, Error *error)
 {
     AUTO_TEXT *value = NULL;
-    AUTO_TEXT *key = key_of(name, invariant);
 
     return run_invariant(database, invariant, &value, error) &&
-           io->remember(io->self, key, value, error);
+           remember(io, command, invariant, value, error);
 }
 
-bool invariants_record(AgentIo *io, Database *database, const char *name, Error *error)
+bool invariants_record(AgentIo *io, Database *database, const Command *command, Error *error)
 {
     Layout layout;
-    AUTO_TEXT *prefix = memory_format("invariant/%s/", name);
+    AUTO_TEXT *prefix = memory_format("invariant/%s/", command->target);
 
     if (!layout_find(database, io->profile, &layout, error))
         return false;
     if (!layout_is_known(&layout))
         return error_set(error, ERROR_PRECONDITION, "the layout of %s is no known one (%s): %s",
-            name, layout.name, layout.why);
+            command->target, layout.name, layout.why);
     if (!io->forget(io->self, prefix, error))
         return false;
     for (size_t i = 0; i < io->profile->invariant_count; i++) {
         const ProfileInvariant *invariant = &io->profile->invariants[i];
 
         if (is_for(invariant, layout.name, database) &&
-            !record_one(io, database, name, invariant, error))
+            !record_one(io, database, command, invariant, error))
             return false;
     }
     return true;
 }
 
-static bool compare_one(AgentIo *io, Database *database, const char *name,
+bool invariants_adopt(AgentIo *io, const Command *command, Error *error)
+{
+    for (size_t i = 0; i < io->profile->invariant_count; i++) {
+        const ProfileInvariant *invariant = &io->profile->invariants[i];
+        AUTO_TEXT *run = NULL;
+        AUTO_TEXT *value = NULL;
+
+        if (!recall(io, command, invariant, &run, &value, error) ||
+            (value && !remember(io, command, invariant, value, error)))
+            return false;
+    }
+    return true;
+}
+
+static bool compare_one(AgentIo *io, Database *database, const Command *command,
     const ProfileInvariant *invariant, Error *error)
 {
+    AUTO_TEXT *run = NULL;
     AUTO_TEXT *before = NULL;
     AUTO_TEXT *after = NULL;
-    AUTO_TEXT *key = key_of(name, invariant);
     AUTO_TEXT *fact = memory_format("invariant:%s", invariant->id);
     const char *rows;
 
-    if (!io->recall(io->self, key, &before, error) ||
+    if (!recall(io, command, invariant, &run, &before, error) ||
         !run_invariant(database, invariant, &after, error))
         return false;
     rows = strchr(after, ' ') + 1;
-    if (!before) {
+    if (!before || strcmp(run, command->id.run) != 0) {
         facts_format(io->evidence, fact, "recorded now: %s rows: %s", rows, invariant->meaning);
-        return io->remember(io->self, key, after, error);
+        return remember(io, command, invariant, after, error);
     }
     if (strcmp(before, after) != 0) {
         const char *rows_before = strchr(before, ' ');
@@ -115,13 +157,13 @@ static bool compare_one(AgentIo *io, Database *database, const char *name,
     return true;
 }
 
-bool invariants_compare(AgentIo *io, Database *database, const char *name, Error *error)
+bool invariants_compare(AgentIo *io, Database *database, const Command *command, Error *error)
 {
     for (size_t i = 0; i < io->profile->invariant_count; i++) {
         const ProfileInvariant *invariant = &io->profile->invariants[i];
 
         if (is_for(invariant, io->profile->target_layout, database) &&
-            !compare_one(io, database, name, invariant, error))
+            !compare_one(io, database, command, invariant, error))
             return false;
     }
     return true;

@@ -273,6 +273,14 @@ static bool same_script(const View *view, const Chosen *chosen, Error *error)
         view->sha256 ? view->sha256 : "(unknown)", chosen->sha256);
 }
 
+/* What another run began and this one ends is this one's from here on. */
+static bool take_over(AgentIo *io, const Command *command, const View *view, Error *error)
+{
+    return (view->run && strcmp(view->run, command->id.run) == 0) ||
+           (invariants_adopt(io, command, error) &&
+               migration_ledger_put(&view->ledger, "run", command->id.run, error));
+}
+
 static bool apply(AgentIo *io, const Command *command, Error *error)
 {
     VIEW_AUTO(view);
@@ -288,9 +296,10 @@ static bool apply(AgentIo *io, const Command *command, Error *error)
         !sql_script_check(chosen.text, database_type(view.database), error) ||
         !sql_script_split(chosen.text, database_type(view.database), &script, error))
         return error_prefix(error, "script: ");
-    if (view.task == TASK_CONTINUE && !same_script(&view, &chosen, error))
+    if (view.task == TASK_CONTINUE &&
+        (!same_script(&view, &chosen, error) || !take_over(io, command, &view, error)))
         return false;
-    if (view.task == TASK_START && (!invariants_record(io, view.database, command->target, error) ||
+    if (view.task == TASK_START && (!invariants_record(io, view.database, command, error) ||
                                        !begin(&view, command, &chosen, script->count, error)))
         return false;
     migration = (Migration){ io, command, view.database, view.ledger, script, view.id };

@@ -512,6 +512,29 @@ static void a_new_database_passes_until_a_permission_has_no_domain(void **state)
         "role-permissions-have-domains: expected 0, found 1");
 }
 
+/* A run was given up, the old servers worked on for a week, and the upgrade is tried again. */
+static void what_an_earlier_run_recorded_is_not_compared(void **state)
+{
+    World *world = *state;
+
+    lab_make_layout(world->config, SIDE_PRODUCTION, "4.2", 1);
+    begin_checkpoint(world);
+    run_well(world, &handler_checkpoint_database, RESULT_ALREADY);
+    database_close(world->production);
+    world->production = lab_open(world->config, SIDE_PRODUCTION);
+    lab_run(world->production,
+        "UPDATE UM_ROLE_PERMISSION SET UM_IS_ALLOWED = 0 WHERE UM_ROLE_NAME = 'developer'");
+    begin_checkpoint(world);
+    (void)text_copy(world->command.id.run, sizeof(world->command.id.run), "run2");
+    run_well(world, &handler_checkpoint_database, RESULT_ALREADY);
+    assert_non_null(strstr(
+        facts_get(&world->worker.evidence, "invariant:permissions-of-users"), "recorded now"));
+    lab_run(world->production, "UPDATE UM_ROLE_PERMISSION SET UM_IS_ALLOWED = 1");
+    begin_checkpoint(world);
+    (void)text_copy(world->command.id.run, sizeof(world->command.id.run), "run2");
+    run_badly(world, &handler_checkpoint_database, ERROR_MISMATCH, "permissions-of-users");
+}
+
 #define ON(type_name, test)                                                                        \
     {                                                                                              \
 #test " (" type_name ")", test, make_world, remove_world,                                  \
@@ -541,6 +564,7 @@ int main(void)
         ON_BOTH(servers_have_to_be_on_staging_alone),
         ON_BOTH(a_database_of_the_old_layout_is_no_upgraded_one),
         ON_BOTH(a_new_database_passes_until_a_permission_has_no_domain),
+        ON_BOTH(what_an_earlier_run_recorded_is_not_compared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,11 +222,13 @@ static void a_migrated_database_is_a_new_one(void **state)
     World world;
     AUTO_TEXT *before = NULL;
     AUTO_TEXT *after = NULL;
+    Command command = { .kind = COMMAND_CHECKPOINT_DATABASE };
     Error error = { 0 };
 
     world_open(&world, one);
+    (void)text_copy(command.target, sizeof(command.target), world.config->name);
     assert_layout(&world, one->from);
-    if (!invariants_record(&world.worker.io, world.database, world.config->name, &error))
+    if (!invariants_record(&world.worker.io, world.database, &command, &error))
         fail_msg("%s", error.text);
     before = digests_of_the_rest(&world);
     run_script(&world, one);
@@ -274,11 +276,13 @@ static void one_user_of_many_spellings_stays_one(void **state)
     AUTO_TEXT *eve = NULL;
     AUTO_TEXT *user1 = NULL;
     AUTO_TEXT *slashes = NULL;
+    Command command = { .kind = COMMAND_CHECKPOINT_DATABASE };
     Error error = { 0 };
 
     world_open(&world, one);
+    (void)text_copy(command.target, sizeof(command.target), world.config->name);
     make_odd(&world);
-    if (!invariants_record(&world.worker.io, world.database, world.config->name, &error))
+    if (!invariants_record(&world.worker.io, world.database, &command, &error))
         fail_msg("%s", error.text);
     run_script(&world, one);
     run_checkpoint(&world);

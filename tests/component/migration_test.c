@@ -368,6 +368,21 @@ static void a_failure_is_mended_and_the_migration_ends(void **state)
     for_both_types(goes_on_after_failure);
 }
 
+/* Its run is lost, the next run ends it and tells all of it. */
+static void another_run_ends_what_one_began(void **state)
+{
+    AUTO(Lab) *lab = lab_new(DATABASE_MYSQL);
+    FACTS_AUTO(evidence);
+
+    (void)state;
+    assert_true(lab_agent_dies(
+        lab->agent, &handler_migrate_database, &lab->command, 12, DIES_AFTER_WRITING));
+    assert_true(text_copy(lab->command.id.run, sizeof(lab->command.id.run), "run-2"));
+    assert_int_equal(succeeds(lab, &evidence), RESULT_DONE);
+    assert_string_equal(facts_get(&evidence, "script"), "mysql.sql");
+    assert_string_equal(lab_agent_known(lab->agent, "migrate/migrated/production/run"), "run-2");
+}
+
 static void an_unfinished_migration_takes_no_other_script(void **state)
 {
     AUTO(Lab) *lab = lab_new(DATABASE_MYSQL);
@@ -470,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_mark_of_another_agent_is_respected),
         cmocka_unit_test(a_table_without_transactions_is_refused),
         cmocka_unit_test(a_failure_is_mended_and_the_migration_ends),
+        cmocka_unit_test(another_run_ends_what_one_began),
         cmocka_unit_test(an_unfinished_migration_takes_no_other_script),
         cmocka_unit_test(a_script_that_does_not_lead_there_is_no_success),
         cmocka_unit_test(a_blocked_statement_ends_in_time_and_can_be_repeated),
