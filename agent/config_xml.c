@@ -3,13 +3,15 @@
 #include <arpa/inet.h>
 #include <assert.h>
 
-#include "agent/xml_document.h"
 #include "common/base/text.h"
+#include "common/xml/xml_document.h"
+
+#define CONFIG_MAX_BYTES (1024 * 1024)
 
 extern const char agent_xsd[];
 
 typedef struct Loader {
-    const XmlDocument *document;
+    const char *path;
     const char *folder; /* of the file, absolute */
     Arena *arena;
 } Loader;
@@ -79,9 +81,10 @@ static const char *what_is_wrong(const char *path, PathRule rule)
     return NULL;
 }
 
-static bool load_path(Loader *loader, xmlNode *node, const Field *field, void *into, Error *error)
+static bool load_path(
+    Loader *loader, const xmlNode *node, const Field *field, void *into, Error *error)
 {
-    const char *given = xml_attribute(loader->arena, node, field->attribute);
+    const char *given = xml_attribute(node, field->attribute, loader->arena);
     AUTO_TEXT *joined = NULL;
     const char *path = given, *wrong;
 
@@ -93,14 +96,14 @@ static bool load_path(Loader *loader, xmlNode *node, const Field *field, void *i
     }
     wrong = what_is_wrong(path, field->rule);
     if (wrong)
-        return xml_error(
-            loader->document, node, error, "%s=\"%s\" %s", field->attribute, path, wrong);
+        return xml_error(loader->path, node, error, "%s=\"%s\" %s", field->attribute, path, wrong);
     memcpy((char *)into + field->offset, &path, sizeof(path));
     return true;
 }
 
 /* `fields` end with an empty row. */
-static bool load_paths(Loader *loader, xmlNode *node, const Field *fields, void *into, Error *error)
+static bool load_paths(
+    Loader *loader, const xmlNode *node, const Field *fields, void *into, Error *error)
 {
     for (const Field *field = fields; field->attribute; field++)
         if (!load_path(loader, node, field, into, error))
@@ -109,9 +112,9 @@ static bool load_paths(Loader *loader, xmlNode *node, const Field *fields, void 
 }
 
 /* An element that the schema makes sure of. */
-static xmlNode *only(xmlNode *parent, const char *name)
+static const xmlNode *only(const xmlNode *parent, const char *name)
 {
-    xmlNode *node = xml_first(parent, name);
+    const xmlNode *node = xml_child(parent, name);
 
     assert(node);
     return node;
@@ -124,17 +127,17 @@ static bool is_numeric(const char *address)
     return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
 }
 
-static bool load_listen(Loader *loader, xmlNode *node, AgentConfig *config, Error *error)
+static bool load_listen(Loader *loader, const xmlNode *node, AgentConfig *config, Error *error)
 {
     unsigned long long port = 0;
 
-    config->listen_address = xml_attribute(loader->arena, node, "address");
+    config->listen_address = xml_attribute(node, "address", loader->arena);
     if (!is_numeric(config->listen_address))
-        return xml_error(loader->document, node, error,
+        return xml_error(loader->path, node, error,
             "address=\"%s\" is not a numeric address: write 0.0.0.0 for all",
             config->listen_address);
-    if (!text_to_number(xml_attribute(loader->arena, node, "port"), 65535, &port))
-        return xml_error(loader->document, node, error, "port is not a plain number");
+    if (!text_to_number(xml_attribute(node, "port", loader->arena), 65535, &port))
+        return xml_error(loader->path, node, error, "port is not a plain number");
     config->listen_port = (unsigned)port;
     return true;
 }
@@ -147,30 +150,30 @@ static bool is_within(const char *path, const char *folder)
 }
 
 /* A home is removed, copied and hashed as a whole: nothing else may lie in it. */
-static bool homes_are_apart(const Loader *loader, xmlNode *node, const AgentConfig *config,
+static bool homes_are_apart(const Loader *loader, const xmlNode *node, const AgentConfig *config,
     const AgentNode *loaded, Error *error)
 {
     const char *homes[] = { loaded->old_home, loaded->new_home };
     const char *others[] = { config->state_directory, config->backup_directory };
 
     if (is_within(homes[0], homes[1]) || is_within(homes[1], homes[0]))
-        return xml_error(loader->document, node, error,
+        return xml_error(loader->path, node, error,
             "old-home \"%s\" and new-home \"%s\" lie in each other", homes[0], homes[1]);
     for (size_t i = 0; i < 2; i++)
         for (size_t k = 0; k < 2; k++)
             if (is_within(others[k], homes[i]))
-                return xml_error(loader->document, node, error,
+                return xml_error(loader->path, node, error,
                     "\"%s\" of state or backup lies in the home \"%s\"", others[k], homes[i]);
     return true;
 }
 
-static bool load_node(Loader *loader, xmlNode *node, AgentConfig *config, Error *error)
+static bool load_node(Loader *loader, const xmlNode *node, AgentConfig *config, Error *error)
 {
     AgentNode loaded = {
-        .name = xml_attribute(loader->arena, node, "name"),
-        .user = xml_attribute(loader->arena, node, "user"),
-        .admin_user = xml_attribute(loader->arena, node, "admin-user"),
-        .address = xml_attribute(loader->arena, node, "address"),
+        .name = xml_attribute(node, "name", loader->arena),
+        .user = xml_attribute(node, "user", loader->arena),
+        .admin_user = xml_attribute(node, "admin-user", loader->arena),
+        .address = xml_attribute(node, "address", loader->arena),
     };
     AgentNode *nodes;
 
@@ -179,11 +182,10 @@ static bool load_node(Loader *loader, xmlNode *node, AgentConfig *config, Error 
     if (!loaded.address)
         loaded.address = "127.0.0.1";
     if (!is_numeric(loaded.address))
-        return xml_error(loader->document, node, error, "address=\"%s\" is not a numeric address",
-            loaded.address);
-    if (agent_config_node(config, loaded.name))
         return xml_error(
-            loader->document, node, error, "a second node has the name '%s'", loaded.name);
+            loader->path, node, error, "address=\"%s\" is not a numeric address", loaded.address);
+    if (agent_config_node(config, loaded.name))
+        return xml_error(loader->path, node, error, "a second node has the name '%s'", loaded.name);
     if (!homes_are_apart(loader, node, config, &loaded, error))
         return false;
     nodes = arena_take(loader->arena, (config->node_count + 1) * sizeof(*nodes));
@@ -195,32 +197,32 @@ static bool load_node(Loader *loader, xmlNode *node, AgentConfig *config, Error 
 }
 
 static bool load_login(
-    Loader *loader, xmlNode *node, DatabaseType type, DatabaseLogin *ret, Error *error)
+    Loader *loader, const xmlNode *node, DatabaseType type, DatabaseLogin *ret, Error *error)
 {
-    ret->service = xml_attribute(loader->arena, node, "service");
-    ret->database = xml_attribute(loader->arena, node, "database");
+    ret->service = xml_attribute(node, "service", loader->arena);
+    ret->database = xml_attribute(node, "database", loader->arena);
     if (!load_paths(loader, node, login_paths, ret, error))
         return false;
     if (type == DATABASE_MYSQL && (!ret->option_file || ret->service_file || ret->service))
-        return xml_error(loader->document, node, error,
+        return xml_error(loader->path, node, error,
             "a mysql login has an option-file, and neither service-file nor service");
     if (type == DATABASE_POSTGRESQL && (ret->option_file || !ret->service_file || !ret->service))
-        return xml_error(loader->document, node, error,
+        return xml_error(loader->path, node, error,
             "a postgresql login has a service-file and a service, and no option-file");
     return true;
 }
 
-static bool load_database(Loader *loader, xmlNode *node, AgentConfig *config, Error *error)
+static bool load_database(Loader *loader, const xmlNode *node, AgentConfig *config, Error *error)
 {
-    AgentDatabase loaded = { .name = xml_attribute(loader->arena, node, "name") };
+    AgentDatabase loaded = { .name = xml_attribute(node, "name", loader->arena) };
     AgentDatabase *databases;
 
-    loaded.type = strcmp(xml_attribute(loader->arena, node, "type"), "mysql") == 0
+    loaded.type = strcmp(xml_attribute(node, "type", loader->arena), "mysql") == 0
                       ? DATABASE_MYSQL
                       : DATABASE_POSTGRESQL;
     if (agent_config_database(config, loaded.name))
         return xml_error(
-            loader->document, node, error, "a second database has the name '%s'", loaded.name);
+            loader->path, node, error, "a second database has the name '%s'", loaded.name);
     if (!load_login(loader, only(node, "production"), loaded.type, &loaded.production, error) ||
         !load_login(loader, only(node, "staging"), loaded.type, &loaded.staging, error))
         return false;
@@ -232,23 +234,21 @@ static bool load_database(Loader *loader, xmlNode *node, AgentConfig *config, Er
     return true;
 }
 
-static bool load_targets(Loader *loader, xmlNode *root, AgentConfig *config, Error *error)
+static bool load_targets(Loader *loader, const xmlNode *root, AgentConfig *config, Error *error)
 {
-    for (xmlNode *node = xml_first(root, "node"); node; node = xml_next(node))
+    for (const xmlNode *node = xml_child(root, "node"); node; node = xml_next_alike(node))
         if (!load_node(loader, node, config, error))
             return false;
-    for (xmlNode *node = xml_first(root, "database"); node; node = xml_next(node))
+    for (const xmlNode *node = xml_child(root, "database"); node; node = xml_next_alike(node))
         if (!load_database(loader, node, config, error))
             return false;
     return true;
 }
 
-static bool load(Loader *loader, AgentConfig *config, Error *error)
+static bool load(Loader *loader, const xmlNode *root, AgentConfig *config, Error *error)
 {
-    xmlNode *root = xml_document_root(loader->document);
-
-    config->cluster = xml_attribute(loader->arena, root, "cluster");
-    config->name = xml_attribute(loader->arena, root, "name");
+    config->cluster = xml_attribute(root, "cluster", loader->arena);
+    config->name = xml_attribute(root, "name", loader->arena);
     return load_listen(loader, only(root, "listen"), config, error) &&
            load_paths(loader, only(root, "tls"), tls_paths, config, error) &&
            load_paths(loader, only(root, "state"), state_paths, config, error) &&
@@ -273,16 +273,25 @@ static bool folder_of(const char *path, char **ret, Error *error)
 
 bool agent_config_load(const char *path, AgentConfig **ret, Error *error)
 {
+    const XmlFormat format = {
+        .what = "an agent's configuration",
+        .root = "agent",
+        .namespace_uri = "urn:dss-upgrade:agent:1",
+        .schema = agent_xsd,
+        .max_bytes = CONFIG_MAX_BYTES,
+    };
     AUTO(AgentConfig) *config = memory_new(sizeof(*config));
-    AUTO(XmlDocument) *document = NULL;
+    AUTO(xmlDoc) *document = NULL;
+    AUTO_TEXT *text = NULL;
     AUTO_TEXT *folder = NULL;
     Loader loader;
 
     *config = (AgentConfig){ .arena = arena_new() };
-    if (!folder_of(path, &folder, error) || !xml_document_load(path, agent_xsd, &document, error))
+    if (!folder_of(path, &folder, error) ||
+        !xml_document_read(path, &format, &text, &document, error))
         return false;
-    loader = (Loader){ .document = document, .folder = folder, .arena = config->arena };
-    if (!load(&loader, config, error))
+    loader = (Loader){ .path = path, .folder = folder, .arena = config->arena };
+    if (!load(&loader, xmlDocGetRootElement(document), config, error))
         return false;
     *ret = TAKE(config);
     return true;

@@ -3,18 +3,20 @@
 #include <assert.h>
 #include <ctype.h>
 
-#include "agent/xml_document.h"
 #include "common/os/digest.h"
 #include "common/os/file.h"
+#include "common/xml/xml_document.h"
 
-#define SCRIPT_MAX (4 * 1024 * 1024) /* bytes */
-#define WORDS_MAX  20                /* layouts named in one row */
+#define PROFILE_MAX (8 * 1024 * 1024) /* bytes */
+#define SCRIPT_MAX  (4 * 1024 * 1024) /* bytes */
+#define WORDS_MAX   20                /* layouts named in one row */
 
 extern const char profile_xsd[];
 
 typedef struct Loader {
-    const XmlDocument *document;
+    const char *path;
     const char *directory;
+    const xmlNode *root;
     Profile *profile;
     Digest *digest;
 } Loader;
@@ -76,27 +78,27 @@ static const Field setting_fields[] = {
     { .attribute = NULL },
 };
 
-static void load_fields(const Loader *loader, xmlNode *node, const Field *fields, void *into)
+static void load_fields(const Loader *loader, const xmlNode *node, const Field *fields, void *into)
 {
     for (const Field *field = fields; field->attribute; field++) {
-        const char *value = xml_attribute(loader->profile->arena, node, field->attribute);
+        const char *value = xml_attribute(node, field->attribute, loader->profile->arena);
 
         memcpy((char *)into + field->offset, &value, sizeof(value));
     }
 }
 
 /* An element that the schema makes sure of. */
-static xmlNode *only(xmlNode *parent, const char *name)
+static const xmlNode *only(const xmlNode *parent, const char *name)
 {
-    xmlNode *node = xml_first(parent, name);
+    const xmlNode *node = xml_child(parent, name);
 
     assert(node);
     return node;
 }
 
-static bool is_yes(const Loader *loader, xmlNode *node, const char *attribute)
+static bool is_yes(const Loader *loader, const xmlNode *node, const char *attribute)
 {
-    const char *value = xml_attribute(loader->profile->arena, node, attribute);
+    const char *value = xml_attribute(node, attribute, loader->profile->arena);
 
     return value && strcmp(value, "yes") == 0;
 }
@@ -114,9 +116,9 @@ static void *rows_new(const Loader *loader, size_t count, size_t row_bytes)
 }
 
 /* The text of a child element: blanks at its ends cut off, line breaks and indents as one blank. */
-static const char *words_of(const Loader *loader, xmlNode *node, const char *child)
+static const char *words_of(const Loader *loader, const xmlNode *node, const char *child)
 {
-    const char *text = xml_text(loader->profile->arena, only(node, child));
+    const char *text = xml_content(only(node, child), loader->profile->arena);
     char *words = arena_take(loader->profile->arena, strlen(text) + 1);
     size_t length = 0;
 
@@ -133,9 +135,9 @@ static const char *words_of(const Loader *loader, xmlNode *node, const char *chi
     return words;
 }
 
-static const char *sql_of(const Loader *loader, xmlNode *node)
+static const char *sql_of(const Loader *loader, const xmlNode *node)
 {
-    const char *text = xml_text(loader->profile->arena, only(node, "sql"));
+    const char *text = xml_content(only(node, "sql"), loader->profile->arena);
     size_t length;
     char *sql;
 
@@ -150,10 +152,10 @@ static const char *sql_of(const Loader *loader, xmlNode *node)
 }
 
 /* A list of words as texts in `ret`; without the attribute one NULL: any. */
-static bool words_in(const Loader *loader, xmlNode *node, const char *attribute,
+static bool words_in(const Loader *loader, const xmlNode *node, const char *attribute,
     const char *ret[WORDS_MAX], size_t *ret_count, Error *error)
 {
-    const char *value = xml_attribute(loader->profile->arena, node, attribute);
+    const char *value = xml_attribute(node, attribute, loader->profile->arena);
     char *copy, *rest = NULL;
     size_t count = 0;
 
@@ -164,8 +166,8 @@ static bool words_in(const Loader *loader, xmlNode *node, const char *attribute,
     copy = arena_text(loader->profile->arena, value);
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         if (count == WORDS_MAX)
-            return xml_error(loader->document, node, error, "%s names more than %d things",
-                attribute, WORDS_MAX);
+            return xml_error(
+                loader->path, node, error, "%s names more than %d things", attribute, WORDS_MAX);
         ret[count++] = word;
     }
     *ret_count = count;
@@ -186,72 +188,71 @@ typedef struct Scope {
     size_t layout_count, type_count;
 } Scope;
 
-static bool scope_load(const Loader *loader, xmlNode *node, Scope *ret, Error *error)
+static bool scope_load(const Loader *loader, const xmlNode *node, Scope *ret, Error *error)
 {
     if (!words_in(loader, node, "layouts", ret->layouts, &ret->layout_count, error) ||
         !words_in(loader, node, "types", ret->types, &ret->type_count, error))
         return false;
     for (size_t i = 0; i < ret->layout_count; i++)
         if (ret->layouts[i] && !layout_is_known(loader->profile, ret->layouts[i]))
-            return xml_error(loader->document, node, error, "layouts names '%s', which is none",
-                ret->layouts[i]);
+            return xml_error(
+                loader->path, node, error, "layouts names '%s', which is none", ret->layouts[i]);
     return true;
 }
 
-static void load_server(Loader *loader, xmlNode *node)
+static void load_server(Loader *loader, const xmlNode *node)
 {
     Profile *profile = loader->profile;
     size_t count = xml_count(node, "failed");
     const char **lines = rows_new(loader, count, sizeof(*lines));
     ProfileMark *marks;
-    unsigned long port = strtoul(xml_attribute(profile->arena, node, "https-port"), NULL, 10);
+    unsigned long port = strtoul(xml_attribute(node, "https-port", profile->arena), NULL, 10);
 
     load_fields(loader, node, server_fields, profile);
     profile->https_port = (unsigned)port; /* the schema has checked it */
-    for (xmlNode *line = xml_first(node, "failed"); line; line = xml_next(line))
-        lines[profile->failure_line_count++] = xml_text(profile->arena, line);
+    for (const xmlNode *line = xml_child(node, "failed"); line; line = xml_next_alike(line))
+        lines[profile->failure_line_count++] = xml_content(line, profile->arena);
     profile->failure_lines = lines;
     count = xml_count(node, "mark");
     marks = rows_new(loader, count, sizeof(*marks));
-    for (xmlNode *mark = xml_first(node, "mark"); mark; mark = xml_next(mark))
+    for (const xmlNode *mark = xml_child(node, "mark"); mark; mark = xml_next_alike(mark))
         load_fields(loader, mark, mark_fields, &marks[profile->mark_count++]);
     profile->marks = marks;
 }
 
-static void load_probes(Loader *loader, xmlNode *node, ProfileLayout *layout)
+static void load_probes(Loader *loader, const xmlNode *node, ProfileLayout *layout)
 {
     size_t count = xml_count(node, "present") + xml_count(node, "absent");
     ProfileProbe *probes = rows_new(loader, count, sizeof(*probes));
     const char *const words[] = { "present", "absent" };
 
     for (size_t i = 0; i < 2; i++)
-        for (xmlNode *one = xml_first(node, words[i]); one; one = xml_next(one)) {
+        for (const xmlNode *one = xml_child(node, words[i]); one; one = xml_next_alike(one)) {
             ProfileProbe *probe = &probes[layout->probe_count++];
 
             load_fields(loader, one, probe_fields, probe);
             probe->present = i == 0;
-            probe->type = type_of(xml_attribute(loader->profile->arena, one, "type"));
+            probe->type = type_of(xml_attribute(one, "type", loader->profile->arena));
         }
     layout->probes = probes;
 }
 
-static bool load_layouts(Loader *loader, xmlNode *database, Error *error)
+static bool load_layouts(Loader *loader, const xmlNode *database, Error *error)
 {
     Profile *profile = loader->profile;
     ProfileLayout *layouts = rows_new(loader, xml_count(database, "layout"), sizeof(*layouts));
 
     profile->layouts = layouts;
-    for (xmlNode *node = xml_first(database, "layout"); node; node = xml_next(node)) {
-        const char *name = xml_attribute(profile->arena, node, "name");
+    for (const xmlNode *node = xml_child(database, "layout"); node; node = xml_next_alike(node)) {
+        const char *name = xml_attribute(node, "name", profile->arena);
 
         if (layout_is_known(profile, name))
-            return xml_error(
-                loader->document, node, error, "a second layout has the name '%s'", name);
+            return xml_error(loader->path, node, error, "a second layout has the name '%s'", name);
         layouts[profile->layout_count].name = name;
         load_probes(loader, node, &layouts[profile->layout_count++]);
     }
     if (!layout_is_known(profile, profile->target_layout))
-        return xml_error(loader->document, xml_document_root(loader->document), error,
+        return xml_error(loader->path, loader->root, error,
             "target-layout '%s' is no layout of this profile", profile->target_layout);
     return true;
 }
@@ -265,7 +266,8 @@ static void digest_add_file(Loader *loader, const char *name, const char *bytes,
     digest_add(loader->digest, bytes, length);
 }
 
-static bool load_script(Loader *loader, xmlNode *node, ProfileMigration *migration, Error *error)
+static bool load_script(
+    Loader *loader, const xmlNode *node, ProfileMigration *migration, Error *error)
 {
     AUTO_TEXT *path = memory_format("%s/%s", loader->directory, migration->file);
     AUTO_TEXT *script = NULL;
@@ -274,27 +276,28 @@ static bool load_script(Loader *loader, xmlNode *node, ProfileMigration *migrati
     if (!file_read(path, SCRIPT_MAX, &script, &length, error))
         return false;
     if (strlen(script) != length)
-        return xml_error(loader->document, node, error, "%s holds a zero byte", path);
+        return xml_error(loader->path, node, error, "%s holds a zero byte", path);
     migration->script = arena_text(loader->profile->arena, script);
     digest_of(script, length, migration->sha256);
     digest_add_file(loader, migration->file, script, length);
     return true;
 }
 
-static bool load_migrations(Loader *loader, xmlNode *database, Error *error)
+static bool load_migrations(Loader *loader, const xmlNode *database, Error *error)
 {
     Profile *profile = loader->profile;
     size_t count = xml_count(database, "migration");
     ProfileMigration *rows = rows_new(loader, count, sizeof(*rows));
 
     profile->migrations = rows;
-    for (xmlNode *node = xml_first(database, "migration"); node; node = xml_next(node)) {
+    for (const xmlNode *node = xml_child(database, "migration"); node;
+         node = xml_next_alike(node)) {
         ProfileMigration *row = &rows[profile->migration_count++];
 
         load_fields(loader, node, migration_fields, row);
-        row->type = type_of(xml_attribute(profile->arena, node, "type"));
+        row->type = type_of(xml_attribute(node, "type", profile->arena));
         if (!layout_is_known(profile, row->from) || strcmp(row->from, profile->target_layout) == 0)
-            return xml_error(loader->document, node, error,
+            return xml_error(loader->path, node, error,
                 "from=\"%s\" is not a layout of this profile other than the target", row->from);
         if (!load_script(loader, node, row, error))
             return false;
@@ -302,14 +305,15 @@ static bool load_migrations(Loader *loader, xmlNode *database, Error *error)
     return true;
 }
 
-static void load_changed_tables(Loader *loader, xmlNode *database)
+static void load_changed_tables(Loader *loader, const xmlNode *database)
 {
     Profile *profile = loader->profile;
     size_t count = xml_count(database, "changed-table");
     const char **names = rows_new(loader, count, sizeof(*names));
 
-    for (xmlNode *node = xml_first(database, "changed-table"); node; node = xml_next(node))
-        names[profile->changed_table_count++] = xml_attribute(profile->arena, node, "name");
+    for (const xmlNode *node = xml_child(database, "changed-table"); node;
+         node = xml_next_alike(node))
+        names[profile->changed_table_count++] = xml_attribute(node, "name", profile->arena);
     profile->changed_tables = names;
 }
 
@@ -319,16 +323,16 @@ static size_t rows_at_most(size_t count)
     return count * WORDS_MAX * DATABASE_TYPE_COUNT;
 }
 
-static bool load_checks(Loader *loader, xmlNode *database, Error *error)
+static bool load_checks(Loader *loader, const xmlNode *database, Error *error)
 {
     Profile *profile = loader->profile;
     size_t count = rows_at_most(xml_count(database, "check"));
     ProfileCheck *rows = rows_new(loader, count, sizeof(*rows));
 
-    for (xmlNode *node = xml_first(database, "check"); node; node = xml_next(node)) {
-        const char *severity = xml_attribute(profile->arena, node, "severity");
+    for (const xmlNode *node = xml_child(database, "check"); node; node = xml_next_alike(node)) {
+        const char *severity = xml_attribute(node, "severity", profile->arena);
         ProfileCheck row = {
-            .id = xml_attribute(profile->arena, node, "id"),
+            .id = xml_attribute(node, "id", profile->arena),
             .fails = strcmp(severity, "fail") == 0,
             .meaning = words_of(loader, node, "meaning"),
             .remedy = words_of(loader, node, "remedy"),
@@ -348,13 +352,14 @@ static bool load_checks(Loader *loader, xmlNode *database, Error *error)
     return true;
 }
 
-static bool load_checkpoints(Loader *loader, xmlNode *database, Error *error)
+static bool load_checkpoints(Loader *loader, const xmlNode *database, Error *error)
 {
     Profile *profile = loader->profile;
     size_t count = rows_at_most(xml_count(database, "checkpoint"));
     ProfileCheckpoint *rows = rows_new(loader, count, sizeof(*rows));
 
-    for (xmlNode *node = xml_first(database, "checkpoint"); node; node = xml_next(node)) {
+    for (const xmlNode *node = xml_child(database, "checkpoint"); node;
+         node = xml_next_alike(node)) {
         ProfileCheckpoint row = { 0 };
         Scope scope;
 
@@ -372,15 +377,16 @@ static bool load_checkpoints(Loader *loader, xmlNode *database, Error *error)
     return true;
 }
 
-static bool load_invariants(Loader *loader, xmlNode *database, Error *error)
+static bool load_invariants(Loader *loader, const xmlNode *database, Error *error)
 {
     Profile *profile = loader->profile;
     size_t count = rows_at_most(xml_count(database, "invariant"));
     ProfileInvariant *rows = rows_new(loader, count, sizeof(*rows));
 
-    for (xmlNode *node = xml_first(database, "invariant"); node; node = xml_next(node)) {
+    for (const xmlNode *node = xml_child(database, "invariant"); node;
+         node = xml_next_alike(node)) {
         ProfileInvariant row = {
-            .id = xml_attribute(profile->arena, node, "id"),
+            .id = xml_attribute(node, "id", profile->arena),
             .meaning = words_of(loader, node, "meaning"),
             .sql = sql_of(loader, node),
         };
@@ -398,7 +404,7 @@ static bool load_invariants(Loader *loader, xmlNode *database, Error *error)
     return true;
 }
 
-static bool load_database(Loader *loader, xmlNode *database, Error *error)
+static bool load_database(Loader *loader, const xmlNode *database, Error *error)
 {
     if (!load_layouts(loader, database, error) || !load_migrations(loader, database, error))
         return false;
@@ -433,7 +439,7 @@ static_assert(sizeof(setting_needs) / sizeof(setting_needs[0]) == SETTING_KIND_C
     "every ProfileSettingKind has its needs");
 
 static bool setting_is_whole(
-    const Loader *loader, xmlNode *node, const ProfileSetting *setting, Error *error)
+    const Loader *loader, const xmlNode *node, const ProfileSetting *setting, Error *error)
 {
     const struct {
         unsigned need;
@@ -448,27 +454,27 @@ static bool setting_is_whole(
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if ((setting_needs[setting->kind] & parts[i].need) && !parts[i].value)
-            return xml_error(loader->document, node, error, "a setting of kind '%s' has no %s",
+            return xml_error(loader->path, node, error, "a setting of kind '%s' has no %s",
                 setting_kind_name(setting->kind), parts[i].name);
     return true;
 }
 
-static bool load_settings(Loader *loader, xmlNode *configuration, Error *error)
+static bool load_settings(Loader *loader, const xmlNode *configuration, Error *error)
 {
     Profile *profile = loader->profile;
     size_t count = xml_count(configuration, "setting");
     ProfileSetting *rows = rows_new(loader, count, sizeof(*rows));
 
-    for (xmlNode *node = xml_first(configuration, "setting"); node; node = xml_next(node)) {
+    for (const xmlNode *node = xml_child(configuration, "setting"); node;
+         node = xml_next_alike(node)) {
         ProfileSetting *row = &rows[profile->setting_count++];
-        const char *kind = xml_attribute(profile->arena, node, "kind");
+        const char *kind = xml_attribute(node, "kind", profile->arena);
 
         load_fields(loader, node, setting_fields, row);
         row->required = is_yes(loader, node, "required");
         row->kind = setting_kind_from_name(kind);
         if (row->kind == SETTING_KIND_COUNT)
-            return xml_error(
-                loader->document, node, error, "kind=\"%s\" is no kind of setting", kind);
+            return xml_error(loader->path, node, error, "kind=\"%s\" is no kind of setting", kind);
         if (!setting_is_whole(loader, node, row, error))
             return false;
     }
@@ -476,31 +482,29 @@ static bool load_settings(Loader *loader, xmlNode *configuration, Error *error)
     return true;
 }
 
-static void load_folders(Loader *loader, xmlNode *folders)
+static void load_folders(Loader *loader, const xmlNode *folders)
 {
     Profile *profile = loader->profile;
     ProfileFolder *rows = rows_new(loader, xml_count(folders, "folder"), sizeof(*rows));
 
-    for (xmlNode *node = xml_first(folders, "folder"); node; node = xml_next(node)) {
+    for (const xmlNode *node = xml_child(folders, "folder"); node; node = xml_next_alike(node)) {
         ProfileFolder *row = &rows[profile->folder_count++];
         const char **keep = rows_new(loader, xml_count(node, "keep"), sizeof(*keep));
 
-        row->path = xml_attribute(profile->arena, node, "path");
+        row->path = xml_attribute(node, "path", profile->arena);
         row->tenants_only = is_yes(loader, node, "tenants-only");
-        for (xmlNode *one = xml_first(node, "keep"); one; one = xml_next(one))
-            keep[row->keep_count++] = xml_attribute(profile->arena, one, "path");
+        for (const xmlNode *one = xml_child(node, "keep"); one; one = xml_next_alike(one))
+            keep[row->keep_count++] = xml_attribute(one, "path", profile->arena);
         row->keep = keep;
     }
     profile->folders = rows;
 }
 
-static bool load(Loader *loader, Error *error)
+static bool load(Loader *loader, const char *text, Error *error)
 {
-    xmlNode *root = xml_document_root(loader->document);
-    size_t length = 0;
-    const char *bytes = xml_document_bytes(loader->document, &length);
+    const xmlNode *root = loader->root;
 
-    digest_add_file(loader, "profile.xml", bytes, length);
+    digest_add_file(loader, "profile.xml", text, strlen(text));
     load_fields(loader, root, profile_fields, loader->profile);
     load_server(loader, only(root, "server"));
     if (!load_database(loader, only(root, "database"), error) ||
@@ -513,17 +517,25 @@ static bool load(Loader *loader, Error *error)
 
 bool profile_load(const char *directory, Profile **ret, Error *error)
 {
+    const XmlFormat format = {
+        .what = "a profile",
+        .root = "profile",
+        .namespace_uri = "urn:dss-upgrade:profile:1",
+        .schema = profile_xsd,
+        .max_bytes = PROFILE_MAX,
+    };
     AUTO(Profile) *profile = memory_new(sizeof(*profile));
-    AUTO(XmlDocument) *document = NULL;
+    AUTO(xmlDoc) *document = NULL;
+    AUTO_TEXT *text = NULL;
     AUTO(Digest) *digest = digest_new();
     AUTO_TEXT *path = memory_format("%s/profile.xml", directory);
     Loader loader;
 
     profile->arena = arena_new();
-    if (!xml_document_load(path, profile_xsd, &document, error))
+    if (!xml_document_read(path, &format, &text, &document, error))
         return false;
-    loader = (Loader){ document, directory, profile, digest };
-    if (!load(&loader, error))
+    loader = (Loader){ path, directory, xmlDocGetRootElement(document), profile, digest };
+    if (!load(&loader, text, error))
         return false;
     *ret = TAKE(profile);
     return true;

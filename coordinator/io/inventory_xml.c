@@ -5,7 +5,7 @@
 #include "common/base/text.h"
 #include "common/os/digest.h"
 #include "common/os/file.h"
-#include "coordinator/io/xml_document.h"
+#include "common/xml/xml_document.h"
 
 #define INVENTORY_MAX_BYTES ((size_t)1024 * 1024)
 #define AGENT_PORT_DEFAULT  9700
@@ -60,7 +60,7 @@ static void read_agents(Inventory *inventory, const xmlNode *list)
             .name = required(inventory, node, "name"),
             .address = required(inventory, node, "address"),
             .port = (unsigned)number,
-            .line = xml_line(node),
+            .line = xml_line_of(node),
         };
     }
 }
@@ -84,7 +84,7 @@ static void read_nodes(Inventory *inventory, const xmlNode *list)
             .agent = agent_name,
             .address = address,
             .role = node_role_from_name(required(inventory, node, "role")),
-            .line = xml_line(node),
+            .line = xml_line_of(node),
         };
     }
 }
@@ -147,7 +147,7 @@ static void read_databases(Inventory *inventory, const xmlNode *list)
             .account = required(inventory, node, "account"),
             .production_url = url_of(inventory, node, "production"),
             .staging_url = url_of(inventory, node, "staging"),
-            .line = xml_line(node),
+            .line = xml_line_of(node),
         };
         read_script(inventory, node, database);
     }
@@ -166,7 +166,7 @@ static bool read_limits(Inventory *inventory, const xmlNode *node, Error *error)
         if (!text_to_number(text, limits[i].max, &value) || value < limits[i].min)
             return error_set(error, ERROR_INVALID,
                 "%s:%u: element 'limits': %s is \"%.40s\", allowed is %u to %u", inventory->path,
-                xml_line(node), limits[i].attribute, text, limits[i].min, limits[i].max);
+                xml_line_of(node), limits[i].attribute, text, limits[i].min, limits[i].max);
         *limit = (unsigned)value;
     }
     return true;

@@ -7,7 +7,7 @@
 #include "common/base/text.h"
 #include "common/os/digest.h"
 #include "common/wire/utf8.h"
-#include "coordinator/io/xml_document.h"
+#include "common/xml/xml_document.h"
 
 #define PLAN_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define PLAN_NAMESPACE "urn:dss-upgrade:plan:1"
@@ -172,7 +172,8 @@ typedef struct PlanReader {
 
 static bool refuse(const PlanReader *reader, const xmlNode *node, const char *what)
 {
-    return error_set(reader->error, ERROR_INVALID, "%s:%u: %s", reader->path, xml_line(node), what);
+    return error_set(
+        reader->error, ERROR_INVALID, "%s:%u: %s", reader->path, xml_line_of(node), what);
 }
 
 /* What the schema has made sure of is not checked again here: required attributes are there. */

@@ -152,14 +152,15 @@ static void what_is_no_xml_is_refused(void **state)
 static void a_document_type_and_its_entities_are_refused(void **state)
 {
     change_is_refused(state, "<?xml version=\"1.0\"?>",
-        "<!DOCTYPE agent [<!ENTITY x SYSTEM \"/etc/passwd\">]>", "1 document type");
+        "<!DOCTYPE agent [<!ENTITY x SYSTEM \"/etc/passwd\">]>", "1 a DOCTYPE is not allowed");
 }
 
 static void what_the_schema_does_not_know_is_refused(void **state)
 {
     change_is_refused(state, "<state ", "<shell command=\"rm\"/><state ", "5 'shell'");
     change_is_refused(state, "<listen ", "<listen backlog=\"5\" ", "3 'backlog'");
-    change_is_refused(state, "urn:dss-upgrade:agent:1", "urn:dss-upgrade:agent:2", "2 'agent'");
+    change_is_refused(state, "urn:dss-upgrade:agent:1", "urn:dss-upgrade:agent:2",
+        "2 expected <agent xmlns=\"urn:dss-upgrade:agent:1\">");
     change_is_refused(state, "port=\"9700\"", "port=\"0\"", "3 'port'");
     change_is_refused(state, "port=\"9700\"", "port=\"65536\"", "3 'port'");
     change_is_refused(state, "cluster=\"orders\"", "cluster=\"../x\"", "2 'cluster'");

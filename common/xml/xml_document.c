@@ -1,12 +1,14 @@
-#include "coordinator/io/xml_document.h"
+#include "common/xml/xml_document.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 #include <libxml/xmlschemas.h>
+#include <stdarg.h>
 
 #include "common/base/text.h"
+#include "common/os/file.h"
 
 DEFINE_AUTO(xmlParserCtxt, xmlFreeParserCtxt)
 DEFINE_AUTO(xmlSchemaParserCtxt, xmlSchemaFreeParserCtxt)
@@ -44,13 +46,30 @@ const xmlNode *xml_next(const xmlNode *node)
     return element_from(node->next);
 }
 
+static const xmlNode *named_from(const xmlNode *element, const char *name)
+{
+    while (element && strcmp(name_of(element), name) != 0)
+        element = xml_next(element);
+    return element;
+}
+
 const xmlNode *xml_child(const xmlNode *parent, const char *name)
 {
-    const xmlNode *child = xml_first(parent);
+    return named_from(xml_first(parent), name);
+}
 
-    while (child && strcmp(name_of(child), name) != 0)
-        child = xml_next(child);
-    return child;
+const xmlNode *xml_next_alike(const xmlNode *node)
+{
+    return named_from(xml_next(node), name_of(node));
+}
+
+size_t xml_count(const xmlNode *parent, const char *name)
+{
+    size_t count = 0;
+
+    for (const xmlNode *node = xml_child(parent, name); node; node = xml_next_alike(node))
+        count++;
+    return count;
 }
 
 size_t xml_child_count(const xmlNode *parent)
@@ -62,7 +81,7 @@ size_t xml_child_count(const xmlNode *parent)
     return count;
 }
 
-unsigned xml_line(const xmlNode *node)
+unsigned xml_line_of(const xmlNode *node)
 {
     long line = xmlGetLineNo(node);
 
@@ -236,7 +255,7 @@ static bool root_is_right(
         return true;
     return error_set(error, ERROR_INVALID,
         "%s:%u: not %s: the root is <%.80s xmlns=\"%.80s\">, expected <%s xmlns=\"%s\">", path,
-        xml_line(root), format->what, name_of(root), uri, format->root, format->namespace_uri);
+        xml_line_of(root), format->what, name_of(root), uri, format->root, format->namespace_uri);
 }
 
 static bool validate(const char *path, xmlDoc *document, Problems *problems, Error *error)
@@ -277,4 +296,34 @@ bool xml_document_parse(
         return false;
     *ret = TAKE(document);
     return true;
+}
+
+bool xml_document_read(
+    const char *path, const XmlFormat *format, char **ret_text, xmlDoc **ret, Error *error)
+{
+    AUTO_TEXT *text = NULL;
+    size_t length = 0;
+
+    if (!file_read(path, format->max_bytes, &text, &length, error))
+        return false;
+    if (strlen(text) != length)
+        return error_set(error, ERROR_INVALID,
+            "%s:1: has zero bytes: save it as UTF-8 (UTF-16 is not read)", path);
+    if (!xml_document_parse(path, text, format, ret, error))
+        return false;
+    *ret_text = TAKE(text);
+    return true;
+}
+
+bool xml_error(const char *path, const xmlNode *node, Error *error, const char *format, ...)
+{
+    AUTO_TEXT *said = NULL;
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vasprintf(&said, format, args);
+    va_end(args);
+    assert(length >= 0);
+    return error_set(error, ERROR_INVALID, "%s:%u: %s", path, xml_line_of(node), said);
 }
