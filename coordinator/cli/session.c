@@ -91,12 +91,40 @@ bool session_find_run(const CliCall *call, Journal *journal, JournalRun *ret, Er
               : journal_last_run(journal, NULL, ret, error);
 }
 
+typedef struct BypassUse {
+    const char *id;
+    bool used;
+} BypassUse;
+
+static void note_use(void *self, const char *where, const Finding *finding)
+{
+    BypassUse *use = self;
+
+    (void)where;
+    use->used |= finding->severity == FINDING_FAIL && strcmp(finding->id, use->id) == 0;
+}
+
+/* A typing error, or a check that passes by now. */
+static void tell_useless_bypasses(const Preflight *preflight, const Bypasses *bypasses)
+{
+    for (size_t i = 0; i < bypasses->count; i++) {
+        BypassUse use = { .id = bypasses->ids[i] };
+
+        preflight_each_finding(preflight, note_use, &use);
+        if (!use.used)
+            (void)fprintf(stderr,
+                "dss-coordinator: --bypass %s changes nothing: no check of that name FAILED\n",
+                use.id);
+    }
+}
+
 int session_judge(const CliCall *call, const Preflight *preflight, const Bypasses *bypasses,
     FindingDetail detail, FILE *stream)
 {
     FindingCount count = cli_json(call) ? render_findings_json(preflight, bypasses, stream)
                                         : render_findings_text(preflight, bypasses, detail, stream);
 
+    tell_useless_bypasses(preflight, bypasses);
     if (count.trust)
         return EXIT_REFUSED;
     return count.fail > 0 ? EXIT_PREFLIGHT : EXIT_DONE;

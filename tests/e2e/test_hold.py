@@ -68,7 +68,8 @@ def test_a_bypass_lets_no_other_check_pass(one_lab):
     with bad_input.sql(lab, "staging", "CREATE TABLE LEFT_OVER (A INTEGER)",
                        "DROP TABLE LEFT_OVER"), bad_input.nothing_changes(lab):
         refuses(lab, lab.coordinator("check", lab.cluster_file, "--bypass", "NODE-SVN", "--reason",
-                                     "another one"), 3, "DB-STAGING-EMPTY")
+                                     "another one"), 3, "DB-STAGING-EMPTY",
+                "--bypass NODE-SVN changes nothing")
 
 
 # sessions
