@@ -224,3 +224,28 @@ def test_a_layout_that_changed_after_the_plan(lab):
                        "ALTER TABLE UM_USER DROP COLUMN EXTRA"), nothing_changes(lab):
         refuses(lab, lab.coordinator("apply", lab.plan_file, "--confirm", lab.cluster), 4,
                 "shared", "make a new plan")
+
+
+def test_a_staging_database_that_was_filled_after_the_plan(lab):
+    done = lab.coordinator("plan", lab.cluster_file, "-o", lab.plan_file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with bad_input.sql(lab, "staging", "CREATE TABLE LEFT_OVER (A INTEGER)",
+                       "DROP TABLE LEFT_OVER"), nothing_changes(lab):
+        done = lab.coordinator("apply", lab.plan_file, "--confirm", lab.cluster)
+        assert done.returncode in (3, 4), done.stdout + done.stderr
+        assert "left_over" in (done.stdout + done.stderr).lower()
+
+
+def test_an_agent_that_is_gone_after_the_plan(one_lab):
+    lab = one_lab
+    done = lab.coordinator("plan", lab.cluster_file, "-o", lab.plan_file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lab.kill_agent("node1")
+    try:
+        with nothing_changes(lab):
+            refuses(lab, lab.coordinator("apply", lab.plan_file, "--confirm", lab.cluster), 3,
+                    "AGENT-UP", "node1")
+        refuses(lab, lab.coordinator("status"), 2)  # no run began
+    finally:
+        lab.start_agent("node1")
+        lab.wait_for_agent("node1")
