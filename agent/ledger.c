@@ -125,6 +125,31 @@ static bool row_overtakes(Statement *row, const Command *command, bool *ret, Err
     return true;
 }
 
+static LedgerLookup unless_rival(
+    Ledger *ledger, const Command *command, LedgerLookup otherwise, Error *error)
+{
+    AUTO(Statement) *row = NULL;
+    AUTO_TEXT *prefix = memory_format("%s/", command->id.run);
+
+    if (command->epoch == 0)
+        return otherwise;
+    if (!store_prepare(ledger->store,
+            "SELECT 1 FROM command WHERE epoch = ?1 AND substr(key, 1, length(?2)) <> ?2 LIMIT 1",
+            &row, error))
+        return LEDGER_FAILED;
+    statement_bind_number(row, 1, (int64_t)command->epoch);
+    statement_bind_text(row, 2, prefix);
+    switch (statement_step(row, error)) {
+    case ROW_FOUND:
+        return LEDGER_RIVAL;
+    case ROW_END:
+        return otherwise;
+    case ROW_FAILED:
+        break;
+    }
+    return LEDGER_FAILED;
+}
+
 /* What has no result: may it begin, behind all that the ledger has of its run? */
 static LedgerLookup unless_overtaken(
     Ledger *ledger, const Command *command, LedgerLookup otherwise, Error *error)
@@ -145,7 +170,7 @@ static LedgerLookup unless_overtaken(
             return LEDGER_FAILED;
     if (outcome == ROW_FAILED)
         return LEDGER_FAILED;
-    return overtaken ? LEDGER_OVERTAKEN : otherwise;
+    return overtaken ? LEDGER_OVERTAKEN : unless_rival(ledger, command, otherwise, error);
 }
 
 static LedgerLookup read_command(

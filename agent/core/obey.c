@@ -79,6 +79,12 @@ ObeyMove obey_command(const Obey *obey, const Command *command, CommandResult *r
             "more",
             key);
         break;
+    case LEDGER_RIVAL:
+        (void)error_set(error, ERROR_REFUSED,
+            "epoch %" PRIu64 " leads another run here: two coordinators, each with a journal of "
+            "its own, lead this cluster; stop one",
+            command->epoch);
+        break;
     case LEDGER_OTHER:
         command_key(&command->id, key);
         (void)error_set(error, ERROR_REFUSED,

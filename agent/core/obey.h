@@ -19,6 +19,9 @@
  * begins behind what was accepted after it was given up: a later attempt of its step, or a command
  * by which an abort takes the run back.
  *
+ * One coordinator leads one run in an epoch: the same epoch in another run is that of a second
+ * coordinator with a journal of its own.
+ *
  * Epochs: the highest one seen leads, and it is durable before anything is done for it. Epoch 0 is
  * nobody's: it may ask for read-only commands, and never takes or hinders the lead.
  */
@@ -31,6 +34,7 @@ typedef enum LedgerLookup {
     LEDGER_ACCEPTED,  /* and no result */
     LEDGER_FINISHED,  /* *ret is filled; the caller releases it */
     LEDGER_OVERTAKEN, /* no result, and a command was accepted that obey_overtakes() it */
+    LEDGER_RIVAL,     /* no result, and its epoch has commands of another run */
     LEDGER_OTHER,     /* the id is known with another kind, target or other arguments */
     LEDGER_FAILED,    /* error is filled */
 } LedgerLookup;

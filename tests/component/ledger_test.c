@@ -183,6 +183,9 @@ static void what_was_given_up_does_not_begin_any_more(void **state)
     assert_int_equal(found(ledger, &command, &none), LEDGER_OVERTAKEN);
     assert_int_equal(found(ledger, &clear, &none), LEDGER_ACCEPTED);
     assert_true(text_copy(command.id.run, sizeof(command.id.run), "another"));
+    command.epoch = clear.epoch;
+    assert_int_equal(found(ledger, &command, &none), LEDGER_RIVAL);
+    command.epoch = 77;
     assert_int_equal(found(ledger, &command, &none), LEDGER_UNKNOWN);
 }
 

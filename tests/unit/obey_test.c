@@ -15,6 +15,7 @@
 typedef struct Row {
     CommandId id;
     CommandKind kind;
+    uint64_t epoch;
     bool finished;
     CommandResult result;
 } Row;
@@ -44,6 +45,15 @@ static bool is_overtaken(const Ledger *ledger, const Command *command)
     return false;
 }
 
+static bool has_rival(const Ledger *ledger, const Command *command)
+{
+    for (size_t i = 0; i < ledger->count; i++)
+        if (command->epoch > 0 && ledger->rows[i].epoch == command->epoch &&
+            strcmp(ledger->rows[i].id.run, command->id.run) != 0)
+            return true;
+    return false;
+}
+
 static LedgerLookup find(void *self, const Command *command, CommandResult *ret, Error *error)
 {
     Ledger *ledger = self;
@@ -57,6 +67,8 @@ static LedgerLookup find(void *self, const Command *command, CommandResult *ret,
         return LEDGER_OTHER;
     if ((!row || !row->finished) && is_overtaken(ledger, command))
         return LEDGER_OVERTAKEN;
+    if ((!row || !row->finished) && has_rival(ledger, command))
+        return LEDGER_RIVAL;
     if (!row)
         return LEDGER_UNKNOWN;
     if (!row->finished)
@@ -78,7 +90,8 @@ static bool accept(void *self, const Command *command, Error *error)
         return false;
     assert_null(row_of(ledger, &command->id));
     assert_true(ledger->count < ROWS);
-    ledger->rows[ledger->count++] = (Row){ .id = command->id, .kind = command->kind };
+    ledger->rows[ledger->count++] =
+        (Row){ .id = command->id, .kind = command->kind, .epoch = command->epoch };
     return true;
 }
 
@@ -288,7 +301,7 @@ static void an_attempt_behind_a_later_one_never_begins(void **state)
     assert_int_equal(asked(agent, &start, &error), OBEY_RUN);
 }
 
-static void a_run_that_is_taken_back_goes_forward_no_more(void **state)
+static void a_run_that_is_taken_back_goes_forward_no_more_but_the_next_does(void **state)
 {
     Agent *agent = *state;
     Command clear = a_command(COMMAND_CLEAR_STAGING, "userdb", 3);
@@ -299,6 +312,8 @@ static void a_run_that_is_taken_back_goes_forward_no_more(void **state)
     migrate.id.step++;
     assert_refused(agent, &migrate, ERROR_REFUSED, "the abort of its run");
     assert_true(text_copy(migrate.id.run, sizeof(migrate.id.run), "r2"));
+    assert_refused(agent, &migrate, ERROR_REFUSED, "two coordinators");
+    migrate.epoch++;
     assert_int_equal(asked(agent, &migrate, &error), OBEY_RUN);
 }
 
@@ -433,7 +448,7 @@ int main(void)
         TEST(a_finished_command_of_a_new_leader_is_answered_too),
         TEST(the_next_attempt_is_another_command),
         TEST(an_attempt_behind_a_later_one_never_begins),
-        TEST(a_run_that_is_taken_back_goes_forward_no_more),
+        TEST(a_run_that_is_taken_back_goes_forward_no_more_but_the_next_does),
         TEST(another_cluster_is_refused),
         TEST(a_lower_epoch_is_refused_and_named),
         TEST(epoch_zero_may_look_and_not_touch),
