@@ -24,8 +24,9 @@ CORES = ("coordinator/core", "agent/core")  # every line of them is run by unit 
 C_FILES = ("common", "coordinator", "agent", "tests")
 ENVIRONMENT = {
     "asan": {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
-             "UBSAN_OPTIONS": "print_stacktrace=1"},
-    "tsan": {"TSAN_OPTIONS": f"suppressions={TOP}/tests/tsan.supp:second_deadlock_stack=1"},
+             "UBSAN_OPTIONS": "print_stacktrace=1", "DSS_SIM_RUNS": "1000"},
+    "tsan": {"TSAN_OPTIONS": f"suppressions={TOP}/tests/tsan.supp:second_deadlock_stack=1",
+             "DSS_SIM_RUNS": "1000"},
 }
 CMOCKA = re.compile(r"^\[\s+(PASSED|FAILED)\s+\] (\d+) test\(s\)", re.M)
 PYTEST = re.compile(r"^=*\s*(?:(\d+) failed)?(?:, )?(?:(\d+) passed)?[^\n]* in [\d.]+s", re.M)

@@ -283,11 +283,24 @@ static bool databases_are_sound(const Inventory *inventory, Error *error)
     return users_are_held_once(inventory, error);
 }
 
+/* Quiet is watched for stop_s seconds: a longer silence would never have passed by then. */
+static bool limits_are_sound(const Inventory *inventory, Error *error)
+{
+    const InventoryLimits *limits = &inventory->limits;
+
+    if (limits->quiet_s <= limits->stop_s)
+        return true;
+    return error_set(error, ERROR_INVALID,
+        "%s: limits: quiet-s is %u, stop-s is %u: no database can be quiet for so long in that "
+        "time",
+        inventory->path, limits->quiet_s, limits->stop_s);
+}
+
 bool inventory_check(const Inventory *inventory, Error *error)
 {
     if (!name_is_valid(inventory->cluster))
         return error_set(error, ERROR_INVALID, "%s: '%.80s' is no name for a cluster",
             inventory->path, inventory->cluster);
     return agents_are_sound(inventory, error) && nodes_are_sound(inventory, error) &&
-           databases_are_sound(inventory, error);
+           databases_are_sound(inventory, error) && limits_are_sound(inventory, error);
 }

@@ -259,6 +259,18 @@ static void a_password_in_a_url_is_refused_and_not_shown(void **state)
     }
 }
 
+static void a_database_has_the_time_to_be_quiet(void **state)
+{
+    Sample *spoilt = *state;
+    Error error = { 0 };
+
+    spoilt->inventory.limits.stop_s = spoilt->inventory.limits.quiet_s = 60;
+    assert_true(inventory_check(&spoilt->inventory, &error));
+    spoilt->inventory.limits.quiet_s = 61;
+    assert_wrong(spoilt, "c.xml: limits: quiet-s is 61, stop-s is 60: no database can be quiet for "
+                         "so long in that time");
+}
+
 static void names_of_strategies_and_roles_lead_back(void **state)
 {
     (void)state;
@@ -301,6 +313,7 @@ int main(void)
         SAMPLE_TEST(no_database_is_named_twice),
         SAMPLE_TEST(a_url_is_jdbc_and_not_endless),
         SAMPLE_TEST(a_password_in_a_url_is_refused_and_not_shown),
+        SAMPLE_TEST(a_database_has_the_time_to_be_quiet),
         SAMPLE_TEST(names_of_strategies_and_roles_lead_back),
         SAMPLE_TEST(nothing_is_freed_from_nothing),
     };
