@@ -18,7 +18,7 @@ import xml.etree.ElementTree as ElementTree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 LEVELS = ("unit", "sim", "component")
-E2E_JOBS = 4  # labs wait more than they work
+E2E_JOBS = 6  # labs wait more than they work
 SANITIZERS = ("asan", "tsan")
 CORES = ("coordinator/core", "agent/core")  # every line of them is run by unit and sim alone
 C_FILES = ("common", "coordinator", "agent", "tests")
