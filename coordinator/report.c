@@ -2,13 +2,13 @@
 
 #include <inttypes.h>
 
+#include "common/base/json.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/base/wall_time.h"
 
-#define FACTS_SHOWN    5 /* of one step, in the text */
-#define LINES          14
-#define JSON_VALUE_MAX (1024 * 1024)
+#define FACTS_SHOWN 5 /* of one step, in the text */
+#define LINES       14
 
 static const char *const lines[LINES] = {
     "staging database is there, empty, and fits",
@@ -245,14 +245,6 @@ void report_text(const Report *report, FILE *stream)
     }
     if (report->word_count == 0)
         (void)fprintf(stream, "  nothing\n");
-}
-
-static void json_member(FILE *stream, const char *name, const char *value)
-{
-    TEXT_AUTO(escaped, JSON_VALUE_MAX);
-
-    text_add_json(&escaped, value);
-    (void)fprintf(stream, "\"%s\":\"%s\"", name, escaped.bytes);
 }
 
 static void json_step(const Report *report, size_t index, FILE *stream)

@@ -1,3 +1,4 @@
+#include "common/base/json.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/base/wall_time.h"
@@ -129,13 +130,13 @@ static void print_entry(const CliCall *call, const PkiEntry *entry, bool first)
         return;
     }
     (void)printf("%s{", first ? "" : ",");
-    render_json_member(stdout, "role", peer_role_name(entry->role));
+    json_member(stdout, "role", peer_role_name(entry->role));
     (void)printf(",");
-    render_json_member(stdout, "name", entry->name);
+    json_member(stdout, "name", entry->name);
     (void)printf(",");
-    render_json_member(stdout, "until", until);
+    json_member(stdout, "until", until);
     (void)printf(",");
-    render_json_member(stdout, "serial", entry->serial);
+    json_member(stdout, "serial", entry->serial);
     (void)printf(",\"revoked\":%s}", entry->revoked ? "true" : "false");
 }
 

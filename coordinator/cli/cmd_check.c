@@ -1,3 +1,4 @@
+#include "common/base/json.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/session.h"
 
@@ -39,13 +40,13 @@ static void print_agent(const CliCall *call, const FleetMember *member, bool fir
         return;
     }
     (void)printf("%s{", first ? "" : ",");
-    render_json_member(stdout, "name", agent->name);
+    json_member(stdout, "name", agent->name);
     (void)printf(",");
-    render_json_member(stdout, "state", state);
+    json_member(stdout, "state", state);
     (void)printf(",\"clock_skew_ms\":%lld,", (long long)member->clock_skew_ms);
-    render_json_member(stdout, "program", facts_get_or(&member->hello, "program", ""));
+    json_member(stdout, "program", facts_get_or(&member->hello, "program", ""));
     (void)printf(",");
-    render_json_member(stdout, "why", member->known ? "" : member->why_down.text);
+    json_member(stdout, "why", member->known ? "" : member->why_down.text);
     (void)printf("}");
 }
 

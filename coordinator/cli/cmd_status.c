@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "common/base/json.h"
 #include "common/base/memory.h"
 #include "common/base/wall_time.h"
 #include "coordinator/cli/commands.h"
@@ -42,23 +43,23 @@ static void print_text(const JournalRun *found, const Run *run)
 static void print_json(const JournalRun *found, const Run *run)
 {
     (void)printf("{");
-    render_json_member(stdout, "run", found->id);
+    json_member(stdout, "run", found->id);
     (void)printf(",");
-    render_json_member(stdout, "cluster", found->cluster);
+    json_member(stdout, "cluster", found->cluster);
     (void)printf(",");
-    render_json_member(stdout, "state", state_in_words(run));
+    json_member(stdout, "state", state_in_words(run));
     (void)printf(",\"line_crossed\":%s,\"steps\":[", run_line_is_crossed(run) ? "true" : "false");
     for (size_t i = 0; i < run->plan->step_count; i++) {
         const RunStep *step = &run->steps[i];
 
         (void)printf("%s{\"number\":%zu,", i > 0 ? "," : "", i + 1);
-        render_json_member(stdout, "name", step_spec(run->plan->steps[i].kind)->name);
+        json_member(stdout, "name", step_spec(run->plan->steps[i].kind)->name);
         (void)printf(",");
-        render_json_member(stdout, "target", run->plan->steps[i].target);
+        json_member(stdout, "target", run->plan->steps[i].target);
         (void)printf(",");
-        render_json_member(stdout, "agent", run->plan->steps[i].agent);
+        json_member(stdout, "agent", run->plan->steps[i].agent);
         (void)printf(",");
-        render_json_member(stdout, "state", step_state_name(step->state));
+        json_member(stdout, "state", step_state_name(step->state));
         (void)printf(",\"attempt\":%" PRIu32 ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64
                      "}",
             step->attempt, step->started_ms, step->ended_ms);

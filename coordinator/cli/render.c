@@ -1,8 +1,6 @@
 #include "coordinator/cli/render.h"
 
-#include "common/base/text.h"
-
-#define JSON_VALUE_MAX (1024 * 1024)
+#include "common/base/json.h"
 
 bool bypasses_have(const Bypasses *bypasses, const char *id)
 {
@@ -10,14 +8,6 @@ bool bypasses_have(const Bypasses *bypasses, const char *id)
         if (strcmp(bypasses->ids[i], id) == 0)
             return true;
     return false;
-}
-
-void render_json_member(FILE *stream, const char *name, const char *value)
-{
-    TEXT_AUTO(escaped, JSON_VALUE_MAX);
-
-    text_add_json(&escaped, value);
-    (void)fprintf(stream, "\"%s\":\"%s\"", name, escaped.bytes); /* the end of main looks at it */
 }
 
 typedef struct Rendering {
@@ -65,15 +55,15 @@ static void print_finding_json(void *self, const char *where, const Finding *fin
     bool bypassed = count_finding(rendering, finding);
 
     (void)fputs(first ? "{" : ",{", rendering->stream);
-    render_json_member(rendering->stream, "id", finding->id);
+    json_member(rendering->stream, "id", finding->id);
     (void)fputc(',', rendering->stream);
-    render_json_member(rendering->stream, "severity", finding_severity_name(finding->severity));
+    json_member(rendering->stream, "severity", finding_severity_name(finding->severity));
     (void)fputc(',', rendering->stream);
-    render_json_member(rendering->stream, "where", where);
+    json_member(rendering->stream, "where", where);
     (void)fputc(',', rendering->stream);
-    render_json_member(rendering->stream, "evidence", finding->evidence);
+    json_member(rendering->stream, "evidence", finding->evidence);
     (void)fputc(',', rendering->stream);
-    render_json_member(rendering->stream, "remedy", finding->remedy);
+    json_member(rendering->stream, "remedy", finding->remedy);
     (void)fprintf(rendering->stream, ",\"bypassed\":%s}", bypassed ? "true" : "false");
 }
 
@@ -137,21 +127,21 @@ void render_plan_text(const Plan *plan, const char *sha256, FILE *stream)
 void render_plan_json(const Plan *plan, const char *sha256, FILE *stream)
 {
     (void)fputc('{', stream);
-    render_json_member(stream, "cluster", plan->cluster);
+    json_member(stream, "cluster", plan->cluster);
     (void)fputc(',', stream);
-    render_json_member(stream, "strategy", strategy_name(plan->strategy));
+    json_member(stream, "strategy", strategy_name(plan->strategy));
     (void)fputc(',', stream);
-    render_json_member(stream, "sha256", sha256);
+    json_member(stream, "sha256", sha256);
     (void)fputs(",\"steps\":[", stream);
     for (size_t i = 0; i < plan->step_count; i++) {
         const PlanStep *step = &plan->steps[i];
 
         (void)fprintf(stream, "%s{\"number\":%zu,", i > 0 ? "," : "", i + 1);
-        render_json_member(stream, "name", step_spec(step->kind)->name);
+        json_member(stream, "name", step_spec(step->kind)->name);
         (void)fputc(',', stream);
-        render_json_member(stream, "target", step->target);
+        json_member(stream, "target", step->target);
         (void)fputc(',', stream);
-        render_json_member(stream, "agent", step->agent);
+        json_member(stream, "agent", step->agent);
         (void)fputs(",\"after\":[", stream);
         for (size_t j = 0; j < step->wait_count; j++)
             (void)fprintf(stream, "%s%u", j > 0 ? "," : "", step->waits_for[j] + 1);

@@ -34,6 +34,3 @@ FindingCount render_findings_json(
 
 void render_plan_text(const Plan *plan, const char *sha256, FILE *stream) __attribute__((nonnull));
 void render_plan_json(const Plan *plan, const char *sha256, FILE *stream) __attribute__((nonnull));
-
-/* Prints `"name":"value"` with escapes. */
-void render_json_member(FILE *stream, const char *name, const char *value) __attribute__((nonnull));
