@@ -79,6 +79,7 @@ static bool append_copy(const Row *row, const XmlElement *source, Error *error)
     return true;
 }
 
+/* Blanks around a value mean nothing: an element that was copied may have some. */
 static bool set_texts(ConfigurationPlan *plan, const ProfileSetting *setting, PlannedFile *to,
     const char *value, Error *error)
 {
@@ -86,7 +87,8 @@ static bool set_texts(ConfigurationPlan *plan, const ProfileSetting *setting, Pl
     XmlElement *element;
 
     while ((element = xml_each(to->after, NULL, setting->xpath, &position))) {
-        AUTO_TEXT *present = xml_own_text(to->after, element);
+        AUTO_TEXT *raw = xml_own_text(to->after, element);
+        AUTO_TEXT *present = xml_trimmed(raw);
 
         if (strcmp(present, value) == 0) {
             plan->unchanged++;

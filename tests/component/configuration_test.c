@@ -170,6 +170,18 @@ static void new_text_is(World *world, const char *path, const char *xpath, const
     assert_string_equal(text, expected);
 }
 
+static void replace_in(const char *home, const char *path, const char *what, const char *with)
+{
+    AUTO_TEXT *text = read_text(home, path);
+    char *at = strstr(text, what);
+    AUTO_TEXT *changed = NULL;
+
+    if (!at)
+        fail_msg("%s has no %s", path, what);
+    changed = memory_format("%.*s%s%s", (int)(at - text), text, with, at + strlen(what));
+    write_text(home, path, changed);
+}
+
 static void the_three_files_lead_to_staging(void **state)
 {
     World *world = *state;
@@ -274,6 +286,16 @@ static void a_second_run_changes_nothing(void **state)
     assert_string_equal(facts_get(world->worker.io.evidence, "changes"), "0");
 }
 
+static void blanks_around_a_value_are_no_change(void **state)
+{
+    World *world = *state;
+
+    replace_in(world->old_home, "repository/conf/carbon.xml", "<HostName>", "<HostName> ");
+    must_run(world, &handler_configure_node, RESULT_DONE);
+    must_run(world, &handler_configure_node, RESULT_ALREADY);
+    assert_string_equal(facts_get(world->worker.io.evidence, "changes"), "0");
+}
+
 static void a_preview_tells_all_and_writes_nothing(void **state)
 {
     World *world = *state;
@@ -348,18 +370,6 @@ static void a_server_may_start_only_with_the_files_that_were_checked(void **stat
 }
 
 /* The first occurrence of `what` in the file becomes `with`. */
-static void replace_in(const char *home, const char *path, const char *what, const char *with)
-{
-    AUTO_TEXT *text = read_text(home, path);
-    char *at = strstr(text, what);
-    AUTO_TEXT *changed = NULL;
-
-    if (!at)
-        fail_msg("%s has no %s", path, what);
-    changed = memory_format("%.*s%s%s", (int)(at - text), text, with, at + strlen(what));
-    write_text(home, path, changed);
-}
-
 /* Nothing may be configured, the reason names `words`, and not a byte was changed. */
 static void is_held(World *world, ErrorKind kind, const char *words)
 {
@@ -546,6 +556,7 @@ int main(void)
         TEST(key_stores_and_drivers_go_along),
         TEST(bytes_around_the_values_stay),
         TEST(a_second_run_changes_nothing),
+        TEST(blanks_around_a_value_are_no_change),
         TEST(a_preview_tells_all_and_writes_nothing),
         TEST(no_secret_is_in_the_evidence),
         TEST(restoring_puts_every_byte_back),
