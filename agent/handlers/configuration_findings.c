@@ -40,12 +40,33 @@ static void add_problem_findings(Facts *evidence, const ConfigurationPlan *plan)
     }
 }
 
+/* How many datasources of the old home, as it stands on disk, lead to that url. */
+static size_t old_datasources_at(const ConfigurationPlan *plan, const char *url)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->file_count; i++) {
+        AUTO_TEXT *path = memory_format("%s/%s", plan->node->old_home, plan->files[i]->path);
+        AUTO(XmlTree) *tree = NULL;
+        DATASOURCES_AUTO(list);
+        Error ignored = { 0 }; /* the plan has read it, or found that it is no XML */
+
+        if (!plan->files[i]->old || !xml_tree_read(path, &tree, &ignored))
+            continue;
+        datasources_add(&list, plan->files[i]->path, tree);
+        for (size_t k = 0; k < list.count; k++)
+            count += list.items[k].url && jdbc_urls_lead_to_same(list.items[k].url, url);
+    }
+    return count;
+}
+
 /* Which account the servers use for a database; two for one is worth a look before accounts lock.
  */
 static void add_database_findings(
     Facts *evidence, const Datasources *list, const ConfigurationPlan *plan, size_t pair)
 {
     const char *database = plan->pairs[pair].database;
+    size_t at_staging = old_datasources_at(plan, plan->pairs[pair].staging);
     AUTO_TEXT *name = memory_format("account:%s", database);
     const char *account = NULL;
     size_t used = 0, accounts = 0;
@@ -66,6 +87,12 @@ static void add_database_findings(
         finding_add(evidence, "CONF-DATASOURCE-MATCHES", FINDING_FAIL,
             "correct the production url in the inventory, or leave the database out",
             "no datasource of the node leads to database %s of the inventory", database);
+    else if (at_staging > 0)
+        finding_add(evidence, "CONF-DATASOURCE-MATCHES", FINDING_FAIL,
+            "the inventory's production url is the one that the old servers use: correct it",
+            "%zu datasources of the old home lead to the staging url of database %s: are the urls "
+            "exchanged?",
+            at_staging, database);
     else
         finding_add(evidence, "CONF-DATASOURCE-MATCHES", FINDING_PASS, "",
             "%zu datasources lead to database %s", used, database);

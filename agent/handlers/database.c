@@ -4,6 +4,7 @@
 
 #include "agent/handlers/database_driver.h"
 #include "common/base/memory.h"
+#include "common/base/text.h"
 
 const DatabaseLimits database_limits_default = {
     .connect_s = 10, .statement_s = 300, .lock_s = 10
@@ -16,10 +17,10 @@ static const DatabaseDriver *const drivers[] = {
 static_assert(
     sizeof(drivers) / sizeof(drivers[0]) == DATABASE_TYPE_COUNT, "every DatabaseType has a driver");
 
-bool database_open(const AgentDatabase *config, DatabaseSide side, const char *name,
-    const DatabaseLimits *limits, Database **ret, Error *error)
+static Database *new_database(
+    const AgentDatabase *config, DatabaseSide side, const char *name, const DatabaseLimits *limits)
 {
-    AUTO(Database) *database = memory_new(sizeof(*database));
+    Database *database = memory_new(sizeof(*database));
 
     assert(config->type < DATABASE_TYPE_COUNT && side < SIDE_COUNT);
     assert(limits->connect_s > 0 && limits->statement_s > 0 && limits->lock_s > 0);
@@ -30,10 +31,37 @@ bool database_open(const AgentDatabase *config, DatabaseSide side, const char *n
     database->side = side;
     database->limits = *limits;
     database->name = memory_text(name ? name : database->login->database);
+    return database;
+}
+
+bool database_open(const AgentDatabase *config, DatabaseSide side, const char *name,
+    const DatabaseLimits *limits, Database **ret, Error *error)
+{
+    AUTO(Database) *database = new_database(config, side, name, limits);
+
     if (!database->driver->connect(database, error))
         return error_prefix(error,
             "%s database %s (%s): ", side == SIDE_PRODUCTION ? "production" : "staging",
             config->name, database->name);
+    *ret = TAKE(database);
+    return true;
+}
+
+bool database_open_at(const AgentDatabase *config, DatabaseSide side, const char *place,
+    const DatabaseLimits *limits, Database **ret, Error *error)
+{
+    AUTO(Database) *database = new_database(config, side, NULL, limits);
+    const char *colon = strrchr(place, ':');
+    unsigned long long port = 0;
+
+    if (!colon || !text_to_number(colon + 1, UINT16_MAX, &port))
+        return error_set(error, ERROR_INVALID, "%s has no port", place);
+    database->host = place[0] == '[' && colon > place + 2 && colon[-1] == ']'
+                         ? memory_text_n(place + 1, (size_t)(colon - place) - 2)
+                         : memory_text_n(place, (size_t)(colon - place));
+    database->port = (unsigned)port;
+    if (!database->driver->connect(database, error))
+        return error_prefix(error, "%s: ", place);
     *ret = TAKE(database);
     return true;
 }
@@ -45,6 +73,7 @@ void database_close(Database *database)
     if (database->driver && database->handle)
         database->driver->disconnect(database);
     free(database->name);
+    free(database->host);
     free(database->version);
     free(database);
 }

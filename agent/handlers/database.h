@@ -45,6 +45,10 @@ typedef bool DatabaseRowFunction(void *self, const DatabaseRow *row, Error *erro
 bool database_open(const AgentDatabase *config, DatabaseSide side, const char *name,
     const DatabaseLimits *limits, Database **ret, Error *error)
     __attribute__((warn_unused_result, nonnull(1, 4, 5, 6)));
+/* The same login, but to the server at `place` ("name:port", "[::1]:port"). */
+bool database_open_at(const AgentDatabase *config, DatabaseSide side, const char *place,
+    const DatabaseLimits *limits, Database **ret, Error *error)
+    __attribute__((warn_unused_result, nonnull));
 void database_close(Database *database);
 
 DatabaseType database_type(const Database *database) __attribute__((nonnull));

@@ -3,8 +3,8 @@
 /*
  * What a database type has to bring so that database.h works for it; for database*.c alone.
  *
- * Owns: `name` and `version` belong to the Database, `handle` to the driver. The configuration is
- * borrowed: it outlives every Database opened from it.
+ * Owns: `name`, `host` and `version` belong to the Database, `handle` to the driver. The
+ * configuration is borrowed: it outlives every Database opened from it.
  */
 
 #include "agent/handlers/database.h"
@@ -18,6 +18,8 @@ struct Database {
     DatabaseSide side;
     DatabaseLimits limits;
     char *name;    /* of the database on its server */
+    char *host;    /* instead of that of the login; NULL: as the login says */
+    unsigned port; /* goes with host */
     char *version; /* as the server says it */
     void *handle;  /* MYSQL * or PGconn *; NULL before connect() */
 };

@@ -270,7 +270,8 @@ static bool connect_mysql(Database *database, Error *error)
         return error_set(error, ERROR_DATABASE, "the client library cannot be used");
     database->handle = mysql;
     set_options(database, mysql);
-    if (!mysql_real_connect(mysql, NULL, NULL, NULL, database->name, 0, NULL, 0)) {
+    if (!mysql_real_connect(
+            mysql, database->host, NULL, NULL, database->name, database->port, NULL, 0)) {
         unsigned code = mysql_errno(mysql);
 
         return error_set(error,

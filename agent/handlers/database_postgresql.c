@@ -324,7 +324,8 @@ static bool finish_connecting(Database *database, Error *error)
 
 static bool start_connecting(Database *database, const Facts *service, Error *error)
 {
-    const char *words[SERVICE_WORDS_MAX + 4], *values[SERVICE_WORDS_MAX + 4];
+    const char *words[SERVICE_WORDS_MAX + 7], *values[SERVICE_WORDS_MAX + 7];
+    AUTO_TEXT *port = memory_format("%u", database->port);
     size_t count = 0;
 
     if (service->count > SERVICE_WORDS_MAX)
@@ -340,6 +341,14 @@ static bool start_connecting(Database *database, const Facts *service, Error *er
     values[count++] = "dss-upgrade";
     words[count] = "client_encoding";
     values[count++] = "UTF8";
+    if (database->host) {
+        words[count] = "hostaddr"; /* would win over host */
+        values[count++] = "";
+        words[count] = "host";
+        values[count++] = database->host;
+        words[count] = "port";
+        values[count++] = port;
+    }
     words[count] = NULL;
     values[count] = NULL;
     database->handle = PQconnectStartParams(words, values, 0);

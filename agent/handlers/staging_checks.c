@@ -5,6 +5,7 @@
 #include "agent/handlers/copy/ownership.h"
 #include "agent/handlers/database_checks.h"
 #include "agent/handlers/jdbc_url.h"
+#include "agent/handlers/same_server.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 
@@ -86,26 +87,33 @@ static bool check_same_type(Inspection *inspection, const DatabaseCheck *check, 
     return true;
 }
 
-/* Whether one of the url's hosts has that port. */
-static bool url_has_port(const JdbcUrl *url, uint64_t port)
+/* Goes where the url leads with the agent's login; true: it is the database of that side. */
+static bool url_is_proven(Inspection *inspection, const DatabaseCheck *check, DatabaseSide side,
+    const char *place, Error *error)
 {
-    AUTO_TEXT *wanted = memory_format(":%llu", (unsigned long long)port);
+    const DatabaseLimits limits = { .connect_s = 5, .statement_s = 10, .lock_s = 5 };
+    const char *name = database_side_name(side);
+    AUTO(Database) *there = NULL;
+    Error refusal = { 0 };
+    bool same = false, crossed = false;
 
-    for (size_t i = 0; i < url->host_count; i++) {
-        const char *colon = strrchr(url->hosts[i], ':');
-
-        if (colon && strcmp(colon, wanted) == 0)
-            return true;
+    if (!database_open_at(inspection->config, side, place, &limits, &there, &refusal)) {
+        if (refusal.kind == ERROR_UNREACHABLE)
+            CHECK_WARNS(inspection, check, "the %s url leads to a server not reached from here: %s",
+                name, refusal.text);
+        else
+            CHECK_FAILS(inspection, check,
+                "the %s url leads to a server that refuses the agent's login to %s: %s", name, name,
+                refusal.text);
+        return false;
     }
-    return false;
-}
-
-static bool live_port(Database *database, uint64_t *ret, Error *error)
-{
-    return database_checks_number(database,
-        database_type(database) == DATABASE_MYSQL ? "SELECT @@port"
-                                                  : "SELECT current_setting('port')",
-        ret, error);
+    if (!same_database(there, inspection->side[side], &same, error) ||
+        !same_server(there, inspection->side[SIDE_COUNT - 1 - side], &crossed, error))
+        return false;
+    if (!same)
+        CHECK_FAILS(inspection, check, "the %s url leads to %s, and that is %s", name, place,
+            crossed ? "the server of the other side" : "another server than the agent's login has");
+    return same;
 }
 
 static bool check_url_matches(Inspection *inspection, const DatabaseCheck *check, Error *error)
@@ -114,26 +122,21 @@ static bool check_url_matches(Inspection *inspection, const DatabaseCheck *check
         const DatabaseLogin *login = side == SIDE_PRODUCTION ? &inspection->config->production
                                                              : &inspection->config->staging;
         JdbcUrl url;
-        uint64_t port = 0;
 
         if (!parsed_url(inspection, side, &url))
             return true;
-        if (!live_port(inspection->side[side], &port, error))
-            return false;
         if (strcasecmp(url.database, login->database) != 0) {
             CHECK_FAILS(inspection, check,
                 "the %s url leads to database '%s', the agent's login to '%s'",
                 database_side_name(side), url.database, login->database);
             return true;
         }
-        if (!url_has_port(&url, port)) {
-            CHECK_WARNS(inspection, check,
-                "the %s url leads to %s, the server that the agent reaches has port %llu",
-                database_side_name(side), url.hosts[0], (unsigned long long)port);
-            return true;
-        }
+        for (size_t i = 0; i < url.host_count; i++)
+            if (!url_is_proven(inspection, check, side, url.hosts[i], error))
+                return error->kind == ERROR_NONE;
     }
-    CHECK_PASSES(inspection, check, "names and ports of the urls are those that the agent reaches");
+    CHECK_PASSES(
+        inspection, check, "each url leads to the database that the agent's login reaches");
     return true;
 }
 

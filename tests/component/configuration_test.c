@@ -536,6 +536,18 @@ static void an_inspection_names_what_is_wrong(void **state)
     assert_int_equal(worst(world, "CONF-PARSES"), FINDING_FAIL);
 }
 
+static void exchanged_urls_are_found(void **state)
+{
+    World *world = *state;
+
+    facts_done(&world->command.args);
+    add_database(world, "regdb", "registry", STAGING_REG, "jdbc:mysql://db1/reg");
+    add_database(
+        world, "userdb", "users", "jdbc:mysql://db1:3306/users", "jdbc:mysql://staging/users2");
+    configuration_findings(&world->worker.io, &world->node, &world->command);
+    assert_int_equal(worst(world, "CONF-DATASOURCE-MATCHES"), FINDING_FAIL);
+}
+
 static void a_shared_local_registry_is_a_warning(void **state)
 {
     World *world = *state;
@@ -574,6 +586,7 @@ int main(void)
         TEST(secure_vault_goes_along_where_it_is_active),
         TEST(an_inspection_of_sound_homes_has_no_failure),
         TEST(an_inspection_names_what_is_wrong),
+        TEST(exchanged_urls_are_found),
         TEST(a_shared_local_registry_is_a_warning),
     };
 

@@ -300,6 +300,34 @@ static void a_url_of_another_kind_is_refused_by_name(void **state)
     assert_non_null(strstr(found, "FAIL DB-TYPE-SUPPORTED: staging: Oracle"));
 }
 
+static void urls_that_lead_elsewhere_are_refused(void **state)
+{
+    World *world = *state;
+    size_t all = 0;
+    AUTO_TEXT *crossed = NULL, *nobody = NULL;
+
+    begin_command(world, COMMAND_INSPECT_DATABASE);
+    add_url(world, SIDE_STAGING, ARG_PRODUCTION_URL);
+    add_url(world, SIDE_PRODUCTION, ARG_STAGING_URL);
+    facts_add(&world->command.args, ARG_ACCOUNT, ACCOUNT);
+    run_well(world, &handler_inspect_database, RESULT_ALREADY);
+    crossed = troubles(world, &all);
+    if (!strstr(crossed, " DB-URL-MATCHES: the production url leads to "))
+        fail_msg("%s", crossed);
+    if (world->type == DATABASE_MYSQL && !strstr(crossed, "FAIL DB-URL-MATCHES"))
+        fail_msg("%s", crossed);
+
+    begin_command(world, COMMAND_INSPECT_DATABASE);
+    add_url(world, SIDE_PRODUCTION, ARG_PRODUCTION_URL);
+    facts_format(&world->command.args, ARG_STAGING_URL, "jdbc:%s://127.0.0.1:9/%s",
+        database_type_name(world->type), world->config->name);
+    facts_add(&world->command.args, ARG_ACCOUNT, ACCOUNT);
+    run_well(world, &handler_inspect_database, RESULT_ALREADY);
+    nobody = troubles(world, &all);
+    if (!strstr(nobody, "warn DB-URL-MATCHES: the staging url leads to a server not reached"))
+        fail_msg("%s", nobody);
+}
+
 static void a_script_that_drops_a_table_is_refused(void **state)
 {
     World *world = *state;
@@ -553,6 +581,7 @@ int main(void)
         ON_BOTH(a_missing_administrator_is_named),
         ON_BOTH(a_staging_database_with_content_is_refused),
         ON_BOTH(a_url_of_another_kind_is_refused_by_name),
+        ON_BOTH(urls_that_lead_elsewhere_are_refused),
         ON_BOTH(a_script_that_drops_a_table_is_refused),
         ON_BOTH(an_orphan_is_counted),
         ON_BOTH(a_date_of_zero_is_worth_a_word),
