@@ -107,7 +107,7 @@ def ctest(preset, levels, count):
     report.unlink(missing_ok=True)
     prefix = without_randomised_addresses() if preset == "tsan" else []
     labels = "|".join(f"^{level}$" for level in levels)
-    done = run([*prefix, "ctest", "--test-dir", f"build/{preset}", "-j2", "-L", labels,
+    done = run([*prefix, "ctest", "--test-dir", f"build/{preset}", "-j3", "-L", labels,
                 "--output-junit", str(report), "--test-output-size-passed", "10000000",
                 "--test-output-size-failed", "10000000"],
                env={**os.environ, **ENVIRONMENT.get(preset, {})})
@@ -126,7 +126,7 @@ def coverage(count):
     for old in folder.rglob("*.gcda"):
         old.unlink()
     # fewer schedules: they are slow when counted, and reach no line that the first do not
-    done = run(["ctest", "--test-dir", str(folder), "-j2", "-L", "^(unit|sim)$", "-E", "^layers$"],
+    done = run(["ctest", "--test-dir", str(folder), "-j3", "-L", "^(unit|sim)$", "-E", "^layers$"],
                env={**os.environ, "DSS_SIM_RUNS": "500"})
     if done.returncode != 0:
         count.one(False, "coverage: unit and sim", done.stdout[-4000:])
