@@ -71,15 +71,17 @@ static bool read_request(
 static int issue_certificate(const CliCall *call, Error *error)
 {
     AUTO_TEXT *ca = session_folder(call, "ca");
+    const char *out = cli_option(call, "out");
+    AUTO_TEXT *revoked = session_folder(call, "ca/ca.crl");
+    AUTO_TEXT *list = memory_format("%s/ca.crl", out ? out : "");
     const char *addresses[PKI_ADDRESSES_MAX];
     PkiRequest request = { 0 };
 
-    if (read_request(call, &request, addresses, error) &&
-        file_make_folders(cli_option(call, "out"), 0700, error) &&
-        pki_issue(ca, &request, cli_option(call, "out"), error))
-        (void)printf("%s/%s.crt, %s.key and ca.crt: bring them to that host, the key to nobody "
-                     "else\n",
-            cli_option(call, "out"), request.name, request.name);
+    if (read_request(call, &request, addresses, error) && file_make_folders(out, 0700, error) &&
+        pki_issue(ca, &request, out, error) && file_copy(revoked, list, error))
+        (void)printf("%s/%s.crt, %s.key, ca.crt and ca.crl: bring them to that host, the key to "
+                     "nobody else\n",
+            out, request.name, request.name);
     return cli_exit_code(error->kind);
 }
 

@@ -75,6 +75,8 @@ def test_certificates_are_issued_listed_and_revoked(state, tmp_path):
                "127.0.0.1", "--out", out)
     assert done.returncode == 0, done.stderr
     assert (out / "node1.key").stat().st_mode & 0o777 == 0o600
+    assert sorted(file.name for file in out.iterdir()) == [
+        "ca.crl", "ca.crt", "node1.crt", "node1.key"]
     listed = json.loads(run(state, "ca", "list", "--json").stdout)["certificates"]
     assert {c["name"] for c in listed} == {"coordinator", "node1"}
     assert run(state, "ca", "revoke", "node1").returncode == 0
