@@ -10,6 +10,7 @@
 
 #define STATE_DEFAULT "/var/lib/dss-coordinator"
 #define GIVEN_MAX     64
+#define NEAR_MAX      2 /* letters that may differ in a word that is meant */
 
 typedef struct Given {
     const CliOption *option;
@@ -28,7 +29,7 @@ struct CliCall {
 static const CliOption common_options[] = {
     { "state", "DIR", "folder of keys and journal (" STATE_DEFAULT ")", false },
     { "json", NULL, "print JSON", false },
-    { "help", NULL, "print this", false },
+    { "help", NULL, "print this (--version: the program's version)", false },
     { NULL, NULL, NULL, false },
 };
 
@@ -133,7 +134,8 @@ static void print_help(void)
                  "host.\n\nA night begins with:\n"
                  "  dss-coordinator check cluster.xml\n"
                  "  dss-coordinator plan cluster.xml -o night.plan\n"
-                 "  dss-coordinator apply night.plan\n\nCommands:\n");
+                 "  dss-coordinator apply night.plan\n"
+                 "  dss-coordinator resume --confirm CLUSTER\n\nCommands:\n");
     for (size_t i = 0; cli_commands[i]; i++)
         (void)printf("  %-14s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     (void)printf("\nOptions of every command:\n");
@@ -169,17 +171,45 @@ static size_t distance(const char *a, const char *b)
     return row[length];
 }
 
+/* "audit" alone, or with a second word that is none of its own: names those that there are. */
+static bool say_second_words(const char *word)
+{
+    size_t length = strlen(word);
+    bool any = false;
+
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const char *name = cli_commands[i]->name;
+
+        if (strncmp(name, word, length) != 0 || name[length] != ' ')
+            continue;
+        if (!any)
+            (void)fprintf(stderr, "dss-coordinator: '%s' needs its second word:", word);
+        (void)fprintf(stderr, "%s '%s'", any ? "," : "", name);
+        any = true;
+    }
+    if (any)
+        (void)fputc('\n', stderr);
+    return any;
+}
+
 static int usage_of_commands(const char *word)
 {
     const CliCommand *nearest = cli_commands[0];
 
+    if (say_second_words(word))
+        return EXIT_USAGE;
     for (size_t i = 1; cli_commands[i]; i++)
         if (distance(word, cli_commands[i]->name) < distance(word, nearest->name))
             nearest = cli_commands[i];
-    (void)fprintf(stderr,
-        "dss-coordinator: there is no command '%s'; did you mean '%s'?\n"
-        "All commands: dss-coordinator --help\n",
-        word, nearest->name);
+    if (word[0] == '-')
+        (void)fprintf(stderr,
+            "dss-coordinator: '%s' stands before the command: options come behind it\n", word);
+    else if (distance(word, nearest->name) > NEAR_MAX)
+        (void)fprintf(stderr, "dss-coordinator: there is no command '%s'\n", word);
+    else
+        (void)fprintf(stderr, "dss-coordinator: there is no command '%s'; did you mean '%s'?\n",
+            word, nearest->name);
+    (void)fputs("All commands: dss-coordinator --help\n", stderr);
     return EXIT_USAGE;
 }
 

@@ -43,6 +43,10 @@ def state(tmp_path):
 
 @pytest.mark.parametrize("words, says", [
     (["chek"], "did you mean 'check'"),
+    (["upgrade-all"], "there is no command 'upgrade-all'\n"),
+    (["audit"], "'audit verify', 'audit show', 'audit export'"),
+    (["config", "dif", "x"], "needs its second word: 'config diff'"),
+    (["--json", "status"], "options come behind it"),
     (["plan"], "is missing: 'CLUSTER.XML'"),
     (["plan", "a", "b"], "one word too many: 'b'"),
     (["check", "--jsn", "a"], "there is no option '--jsn'"),
