@@ -1,9 +1,11 @@
 #include "common/wire/tls.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
@@ -71,8 +73,19 @@ static bool load_revocations(SSL_CTX *ssl, const char *path, Error *error)
     return true;
 }
 
+/* OpenSSL calls a file that is not there "system lib". */
+static bool can_be_read(const char *path, Error *error)
+{
+    if (access(path, R_OK) == 0)
+        return true;
+    return error_set(error, ERROR_INVALID, "%s cannot be read: %s", path, strerrordesc_np(errno));
+}
+
 static bool load_files(SSL_CTX *ssl, const TlsFiles *files, Error *error)
 {
+    if (!can_be_read(files->ca, error) || !can_be_read(files->certificate, error) ||
+        !can_be_read(files->key, error) || (files->crl && !can_be_read(files->crl, error)))
+        return false;
     if (SSL_CTX_load_verify_file(ssl, files->ca) != 1)
         return error_set(
             error, ERROR_INVALID, "%s holds no certificate: %s", files->ca, openssl_reason());
@@ -97,8 +110,11 @@ static bool own_certificate_fits(
     peer_uri(own, wanted);
     peer_uri(&identity, found);
     if (strcmp(wanted, found) != 0)
-        return error_set(
-            error, ERROR_INVALID, "%s is for %s, this program is %s", path, found, wanted);
+        return error_set(error, ERROR_INVALID,
+            "%s is for %s, and this program is configured as %s: correct the configuration, or "
+            "issue a "
+            "certificate for that",
+            path, found, wanted);
     return true;
 }
 

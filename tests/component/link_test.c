@@ -270,12 +270,17 @@ static void wrong_files_are_named_before_anything_starts(void **state)
     settings.name = "node2";
     error = (Error){ 0 };
     assert_false(link_hub_new(&settings, &hub, &error));
-    assert_non_null(strstr(error.text, "this program is dss-upgrade://prod/agent/node2"));
+    assert_non_null(strstr(error.text, "configured as dss-upgrade://prod/agent/node2"));
     settings.name = "node1";
     settings.crl_file = key;
     error = (Error){ 0 };
     assert_false(link_hub_new(&settings, &hub, &error));
     assert_non_null(strstr(error.text, "no revocation list"));
+    settings.crl_file = "/nonexistent/ca.crl";
+    error = (Error){ 0 };
+    assert_false(link_hub_new(&settings, &hub, &error));
+    assert_string_equal(
+        error.text, "/nonexistent/ca.crl cannot be read: No such file or directory");
 }
 
 static void a_taken_port_and_a_bad_address_are_named(void **state)
