@@ -22,11 +22,39 @@ static const char *state_in_words(const Run *run)
     return run->state == RUN_ABORTING ? "aborting" : "going forward";
 }
 
+static bool has_ended(const Run *run)
+{
+    return run->state == RUN_DONE || run->state == RUN_ABORTED;
+}
+
+static const char *line_in_words(const Run *run)
+{
+    if (run_line_is_crossed(run))
+        return "CROSSED";
+    return has_ended(run) ? "not crossed" : "not crossed, abort is possible";
+}
+
+/* What an operator may do now. */
+static void print_next(const Run *run)
+{
+    Action action = run_decide(run, wall_now());
+
+    if (has_ended(run))
+        (void)printf("\n");
+    else if (action.kind == ACTION_HOLD)
+        (void)printf("next: mend what it names, then: dss-coordinator retry %" PRIu32 "\n\n",
+            action.step + 1);
+    else if (action.kind == ACTION_CONFIRM)
+        (void)printf("next: dss-coordinator resume --confirm %s\n\n", run->plan->cluster);
+    else
+        (void)printf("next: if no coordinator is at work on it: dss-coordinator resume\n\n");
+}
+
 static void print_text(const JournalRun *found, const Run *run)
 {
-    (void)printf("run %s of cluster %s: %s\npoint of no return: %s\n\n", found->id, found->cluster,
-        state_in_words(run),
-        run_line_is_crossed(run) ? "CROSSED" : "not crossed, abort is possible");
+    (void)printf("run %s of cluster %s: %s\npoint of no return: %s\n", found->id, found->cluster,
+        state_in_words(run), line_in_words(run));
+    print_next(run);
     for (size_t i = 0; i < run->plan->step_count; i++) {
         AUTO_TEXT *label = plan_step_label(run->plan, i);
         const RunStep *step = &run->steps[i];

@@ -26,6 +26,7 @@ static bool watch_signals(Fleet *fleet, Error *error)
     (void)sigemptyset(&mask); /* cannot fail for a set of ours */
     (void)sigaddset(&mask, SIGINT);
     (void)sigaddset(&mask, SIGTERM);
+    (void)sigaddset(&mask, SIGHUP); /* a closed terminal */
     if (sigprocmask(SIG_BLOCK, &mask, NULL) != 0)
         return error_set(error, ERROR_IO, "signals cannot be blocked: %s", strerrordesc_np(errno));
     fleet->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -278,6 +278,27 @@ def test_a_run_that_has_not_ended_is_not_passed_over(one_lab):
         refuses(lab, lab.coordinator("apply", lab.plan_file), 5, "has not ended", "resume", "abort")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_and_a_closed_terminal_stop_it_with_a_word(one_lab, number):
+    lab = one_lab
+    upgrades.must_plan(lab)
+    with taken_back(lab):
+        first = lab.spawn_coordinator("apply", lab.plan_file, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT)
+        text = []
+        for line in upgrades.lines_of(first):
+            text.append(line)
+            if "step-started" in line and "stop-server" in line:
+                first.send_signal(number)
+        first.wait(timeout=60)
+        first.stdout.close()
+        assert first.returncode == 128 + number, "\n".join(text)
+        assert any(f"STOPPED by signal {int(number)}" in line for line in text)
+        assert "dss-coordinator resume" in lab.coordinator("status").stdout
+        refuses(lab, lab.coordinator("resume"), 5, "POINT OF NO RETURN")
+        assert "next: dss-coordinator resume --confirm" in lab.coordinator("status").stdout
+
+
 # the operator's own script
 
 @pytest.mark.parametrize("database", ["mariadb", "postgresql"])
