@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/os/file.h"
@@ -31,7 +32,7 @@ static const char *trouble_with_file(const char *path)
 static const char *trouble_with_folder(const char *path)
 {
     if (file_kind(path, LINKS_FOLLOWED) != FILE_FOLDER)
-        return "there is no such folder";
+        return "there is no such folder: make it, with the rights of this user";
     return access(path, R_OK | X_OK) == 0 ? NULL : "it cannot be read by this user";
 }
 
@@ -80,11 +81,24 @@ static void check_node(Check *check, const AgentNode *node)
     check_password(check, node->admin_password_file);
 }
 
+/* An option file or a service file: passwords stand in it, or may tomorrow. */
+static const char *trouble_with_private_file(const char *path)
+{
+    const char *trouble = trouble_with_file(path);
+    struct stat status;
+
+    if (trouble || stat(path, &status) != 0)
+        return trouble;
+    return (status.st_mode & (S_IWGRP | S_IROTH | S_IWOTH)) == 0
+               ? NULL
+               : "others may read or change the passwords in it: run chmod 600 on it";
+}
+
 static void check_login(Check *check, const DatabaseLogin *login)
 {
     const char *path = login->option_file ? login->option_file : login->service_file;
 
-    verdict(check, "login", path, trouble_with_file(path));
+    verdict(check, "login", path, trouble_with_private_file(path));
 }
 
 unsigned check_config(const AgentConfig *config, const Profile *profile, FILE *stream)
