@@ -385,6 +385,23 @@ def end_undisturbed(lab):
     lab.close()
 
 
+def say_what_there_is(lab):
+    """For who writes agent.xml and cluster.xml by hand: hosts, homes, logins; nothing is ours."""
+    print(f"folder: {lab.folder}")
+    for name in ("lead", "db1", *lab.nodes):
+        print(f"host {name}: {lab.network.addresses[name]}", *lab.network.argv(name, ["COMMAND"]))
+    for node in lab.nodes:
+        print(f"node {node}: old-home {lab.home(node, 'old')}, new-home {lab.home(node, 'new')}, "
+              f"java homes {lab.java_home}, admin's password: admin")
+    for side, server in lab.servers.items():
+        login = (server.option_file(lab.folder / f"{side}.cnf") if lab.kind == "mysql" else
+                 server.service_file(lab.folder / f"{side}.conf", side))
+        print(f"{side}: administrator's login in {login}")
+    for database in lab.databases:
+        print(f"database {database.name}: holds {database.holds}, account {database.account}")
+        print(f"  {database.url('production')}\n  {database.url('staging')}")
+
+
 def add_options(parser):
     parser.add_argument("--database", choices=sorted(KIND), default="mariadb")
     parser.add_argument("--layout", choices=layouts.LAYOUTS, default="4.0")
@@ -400,7 +417,8 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up")
     add_options(up)
-    up.add_argument("--without-agents", action="store_true")
+    up.add_argument("--without-agents", action="store_true",
+                    help="old servers and databases alone; prints what agent.xml needs")
     commands.add_parser("clean").add_argument("folder")
     options = parser.parse_args()
     if options.command == "clean":
@@ -412,10 +430,13 @@ def main():
               say=lambda text: print(text, flush=True))
     try:
         lab.prepare()
-        if not options.without_agents:
+        if options.without_agents:
+            say_what_there_is(lab)
+        else:
             lab.start_agents()
-        check = lab.network.argv("lead", lab.coordinator_argv("check", lab.cluster_file))
-        print(f"folder: {lab.folder}\nrun: {' '.join(check)}\nCtrl-C ends it", flush=True)
+            check = lab.network.argv("lead", lab.coordinator_argv("check", lab.cluster_file))
+            print(f"folder: {lab.folder}\nrun: {' '.join(check)}")
+        print("Ctrl-C ends it", flush=True)
         signal.pause()
     except KeyboardInterrupt:
         pass
