@@ -2,6 +2,8 @@
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/session.h"
 
+#define DIFF_FACT "~diff:" /* evidence of a preview: the file follows */
+
 static int run_check(const CliCall *call, Error *error)
 {
     AUTO(Inventory) *inventory = NULL;
@@ -92,11 +94,65 @@ static void print_preview(const PreflightTarget *target)
 
         if (strcmp(fact->name, "change") == 0)
             (void)printf("  %s\n", fact->value);
-        else if (strncmp(fact->name, "~diff:", 6) == 0)
+        else if (strncmp(fact->name, DIFF_FACT, strlen(DIFF_FACT)) == 0)
             (void)printf("%s\n", fact->value);
     }
     if (target->result.state == RESULT_FAILED)
         (void)printf("  %s\n", target->result.error.text);
+}
+
+/* {"target":…,"changes":[{"what":…}],"files":[{"path":…,"diff":…}],"error":…} */
+static void print_preview_json(const PreflightTarget *target, bool first)
+{
+    const Facts *evidence = &target->result.evidence;
+    bool any = false;
+
+    (void)printf("%s{", first ? "" : ",");
+    json_member(stdout, "target", target->name);
+    (void)printf(",\"changes\":[");
+    for (size_t i = 0; i < evidence->count; i++) {
+        if (strcmp(evidence->items[i].name, "change") != 0)
+            continue;
+        (void)printf("%s{", any ? "," : "");
+        json_member(stdout, "what", evidence->items[i].value);
+        (void)printf("}");
+        any = true;
+    }
+    (void)printf("],\"files\":[");
+    any = false;
+    for (size_t i = 0; i < evidence->count; i++) {
+        if (strncmp(evidence->items[i].name, DIFF_FACT, strlen(DIFF_FACT)) != 0)
+            continue;
+        (void)printf("%s{", any ? "," : "");
+        json_member(stdout, "path", evidence->items[i].name + strlen(DIFF_FACT));
+        (void)printf(",");
+        json_member(stdout, "diff", evidence->items[i].value);
+        (void)printf("}");
+        any = true;
+    }
+    (void)printf("],");
+    json_member(
+        stdout, "error", target->result.state == RESULT_FAILED ? target->result.error.text : "");
+    (void)printf("}");
+}
+
+static void print_previews(const CliCall *call, const Preflight *preflight)
+{
+    bool first = true;
+
+    if (cli_json(call))
+        (void)printf("{\"targets\":[");
+    for (size_t i = 0; i < preflight->target_count; i++) {
+        if (!preflight->targets[i].answered)
+            continue;
+        if (cli_json(call))
+            print_preview_json(&preflight->targets[i], first);
+        else
+            print_preview(&preflight->targets[i]);
+        first = false;
+    }
+    if (cli_json(call))
+        (void)printf("]}\n");
 }
 
 static int run_config_diff(const CliCall *call, Error *error)
@@ -110,9 +166,7 @@ static int run_config_diff(const CliCall *call, Error *error)
         !session_fleet(call, inventory, &fleet, error) ||
         !preflight_run(fleet, inventory, PREFLIGHT_PREVIEW, &preflight, error))
         return cli_exit_code(error->kind);
-    for (size_t i = 0; i < preflight.target_count; i++)
-        if (preflight.targets[i].answered)
-            print_preview(&preflight.targets[i]);
+    print_previews(call, &preflight);
     return session_judge(call, &preflight, &none, FINDINGS_NOTABLE, stderr);
 }
 

@@ -278,6 +278,16 @@ def test_a_run_that_has_not_ended_is_not_passed_over(one_lab):
         refuses(lab, lab.coordinator("apply", lab.plan_file), 5, "has not ended", "resume", "abort")
 
 
+def test_changes_of_the_configuration_are_told_as_json(one_lab):
+    done = one_lab.coordinator("config", "diff", one_lab.cluster_file, "--json")
+    assert done.returncode == 0, done.stderr
+    [target] = json.loads(done.stdout)["targets"]
+    assert target["target"] == "node1" and target["error"] == ""
+    assert any("datasource added" in change["what"] for change in target["changes"])
+    assert any(file["path"].endswith("master-datasources.xml") and "+++" in file["diff"]
+               for file in target["files"])
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_ctrl_c_and_a_closed_terminal_stop_it_with_a_word(one_lab, number):
     lab = one_lab
