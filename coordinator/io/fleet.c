@@ -21,12 +21,15 @@ struct Fleet {
 
 static bool watch_signals(Fleet *fleet, Error *error)
 {
+    struct sigaction hangup = { 0 };
     sigset_t mask;
 
     (void)sigemptyset(&mask); /* cannot fail for a set of ours */
     (void)sigaddset(&mask, SIGINT);
     (void)sigaddset(&mask, SIGTERM);
-    (void)sigaddset(&mask, SIGHUP); /* a closed terminal */
+    /* a closed terminal; who was started by nohup ignores it, and a blocked one would be heard */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        (void)sigaddset(&mask, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &mask, NULL) != 0)
         return error_set(error, ERROR_IO, "signals cannot be blocked: %s", strerrordesc_np(errno));
     fleet->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -309,6 +309,21 @@ def test_ctrl_c_and_a_closed_terminal_stop_it_with_a_word(one_lab, number):
         assert "next: dss-coordinator resume --confirm" in lab.coordinator("status").stdout
 
 
+def test_under_nohup_a_closed_terminal_stops_nothing(one_lab):
+    lab = one_lab
+    upgrades.must_plan(lab)
+    with taken_back(lab):
+        first = lab.spawn_coordinator(
+            "apply", lab.plan_file, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        for line in upgrades.lines_of(first):
+            if "step-started" in line and "stop-server" in line:
+                first.send_signal(signal.SIGHUP)
+        first.wait(timeout=60)
+        first.stdout.close()
+        assert first.returncode == 5
+
+
 # the operator's own script
 
 @pytest.mark.parametrize("database", ["mariadb", "postgresql"])
