@@ -36,7 +36,9 @@ static const char postgresql[] =
     " COALESCE(state, '?') || ', '"
     " || COALESCE(floor(extract(epoch FROM clock_timestamp() - state_change))::text, '?') || ' s',"
     " '1' FROM pg_stat_activity"
-    " WHERE datname = current_database() AND backend_type = 'client backend'"
+    /* without pg_read_all_stats the type is not shown: such a session counts */
+    " WHERE datname = current_database()"
+    " AND COALESCE(backend_type, 'client backend') = 'client backend'"
     " AND pid <> pg_backend_pid()"
     " AND NOT (application_name = 'dss-upgrade' AND usename = session_user)"
     " ORDER BY pid";

@@ -6,6 +6,7 @@
 #include "agent/handlers/database_checks.h"
 #include "agent/handlers/jdbc_url.h"
 #include "agent/handlers/same_server.h"
+#include "agent/handlers/takeover_checks.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 
@@ -226,6 +227,14 @@ static bool check_name_case(Inspection *inspection, const DatabaseCheck *check, 
     return compare_value(inspection, check, "SELECT @@lower_case_table_names", error);
 }
 
+/* Names without a schema have to lead to the copied tables as they led to those of production. */
+static bool check_search_path(Inspection *inspection, const DatabaseCheck *check, Error *error)
+{
+    if (inspection->config->type != DATABASE_POSTGRESQL)
+        return true; /* a database of MySQL has no schemas */
+    return compare_value(inspection, check, "SELECT current_setting('search_path')", error);
+}
+
 /* what is in it, and what we may do there */
 
 static const char *const content_queries[] = {
@@ -268,7 +277,10 @@ static bool check_empty(Inspection *inspection, const DatabaseCheck *check, Erro
 }
 
 static const char *const rights_queries[] = {
-    /* Each right that is granted neither on the server nor on this database. */
+    /*
+     * Each right that is granted neither on the server nor on this database; then what the restore
+     * test needs in its scratch database, and what is needed to see all sessions.
+     */
     [DATABASE_MYSQL] =
         "SELECT w.name FROM (SELECT 'SELECT' AS name UNION ALL SELECT 'INSERT'"
         " UNION ALL SELECT 'UPDATE' UNION ALL SELECT 'DELETE' UNION ALL SELECT 'CREATE'"
@@ -279,11 +291,29 @@ static const char *const rights_queries[] = {
         " AND REPLACE(p.grantee, '''', '') = CURRENT_USER())"
         " AND NOT EXISTS (SELECT 1 FROM information_schema.schema_privileges p"
         " WHERE p.privilege_type = w.name AND DATABASE() LIKE p.table_schema"
+        " AND REPLACE(p.grantee, '''', '') = CURRENT_USER())"
+        " UNION ALL SELECT CONCAT(GROUP_CONCAT(w.name SEPARATOR ', '), ' on dss_scratch_%')"
+        " FROM (SELECT 'SELECT' AS name UNION ALL SELECT 'INSERT' UNION ALL SELECT 'CREATE'"
+        " UNION ALL SELECT 'DROP' UNION ALL SELECT 'ALTER' UNION ALL SELECT 'INDEX'"
+        " UNION ALL SELECT 'REFERENCES' UNION ALL SELECT 'LOCK TABLES') w"
+        " WHERE NOT EXISTS (SELECT 1 FROM information_schema.user_privileges p"
+        " WHERE p.privilege_type = w.name"
+        " AND REPLACE(p.grantee, '''', '') = CURRENT_USER())"
+        " AND NOT EXISTS (SELECT 1 FROM information_schema.schema_privileges p"
+        " WHERE p.privilege_type = w.name AND 'dss_scratch_0' LIKE p.table_schema"
+        " AND REPLACE(p.grantee, '''', '') = CURRENT_USER()) HAVING COUNT(*) > 0"
+        " UNION ALL SELECT 'PROCESS' FROM DUAL"
+        " WHERE NOT EXISTS (SELECT 1 FROM information_schema.user_privileges p"
+        " WHERE p.privilege_type = 'PROCESS'"
         " AND REPLACE(p.grantee, '''', '') = CURRENT_USER())",
     [DATABASE_POSTGRESQL] = "SELECT 'CREATE on schema ' || current_schema()"
                             " WHERE NOT has_schema_privilege(current_schema(), 'CREATE')"
                             " UNION ALL SELECT 'CREATE on database ' || current_database()"
-                            " WHERE NOT has_database_privilege(current_database(), 'CREATE')",
+                            " WHERE NOT has_database_privilege(current_database(), 'CREATE')"
+                            " UNION ALL SELECT 'CREATEDB, for the restore test' FROM pg_roles"
+                            " WHERE rolname = current_user AND NOT (rolsuper OR rolcreatedb)"
+                            " UNION ALL SELECT 'pg_read_all_stats, to see all sessions'"
+                            " WHERE NOT pg_has_role('pg_read_all_stats', 'USAGE')",
 };
 static_assert(sizeof(rights_queries) / sizeof(rights_queries[0]) == DATABASE_TYPE_COUNT,
     "every DatabaseType has its question");
@@ -321,7 +351,14 @@ const DatabaseCheck staging_checks[] = {
         "take a staging server with production's lower_case_table_names, else the servers do not "
         "find their tables",
         check_name_case },
+    { "DB-SEARCH-PATH", NEEDS_BOTH,
+        "set the staging database's search_path as production's (ALTER DATABASE … SET)",
+        check_search_path },
     { "DB-STAGING-EMPTY", NEEDS_STAGING, "empty it, or name another one", check_empty },
-    { "DB-STAGING-RIGHTS", NEEDS_STAGING, "grant them on the staging database", check_rights },
+    { "DB-STAGING-RIGHTS", NEEDS_STAGING, "grant them on the staging server", check_rights },
+    { "DB-STAGING-ACCOUNT", NEEDS_STAGING,
+        "make the account of the servers on staging, with their password and production's rights",
+        check_staging_account },
+    { "DB-COPY", NEEDS_BOTH, "make it on staging, or move it out of production", check_copy },
     { .id = NULL },
 };

@@ -447,6 +447,39 @@ static void a_database_is_never_copied_into_itself_or_cleared_as_its_own_copy(vo
     for_both_types(refuses_one_database);
 }
 
+/* The servers' account owns a schema of its own there, and found it by a setting of the database.
+ */
+static void the_account_can_use_what_postgresql_copied(void **state)
+{
+    AUTO(Lab) *lab = lab_new(DATABASE_POSTGRESQL);
+    FACTS_AUTO(evidence);
+    AUTO_TEXT *may = NULL;
+
+    (void)state;
+    for (int side = 0; side < SIDE_COUNT; side++)
+        lab_run(side == SIDE_PRODUCTION ? lab->production : lab->staging,
+            "DO $$ BEGIN CREATE ROLE schema_owner; CREATE ROLE schema_user; EXCEPTION WHEN"
+            " duplicate_object THEN NULL; END $$");
+    lab_run(lab->production, "CREATE SCHEMA carbon_s AUTHORIZATION schema_owner");
+    lab_run(lab->production, "GRANT USAGE ON SCHEMA carbon_s TO schema_user");
+    lab_run(lab->production, "CREATE TABLE carbon_s.um_user (um_id int)");
+    lab_run(lab->production, "ALTER TABLE carbon_s.um_user OWNER TO schema_owner");
+    lab_run(lab->production, "ALTER DATABASE copied SET search_path = carbon_s");
+    lab_run(lab->staging, "ALTER DATABASE copied SET search_path = carbon_s");
+    lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence);
+    may = lab_value(lab->staging,
+        "SELECT concat(has_schema_privilege('schema_owner', 'carbon_s', 'USAGE'),"
+        " has_schema_privilege('schema_owner', 'carbon_s', 'CREATE'),"
+        " has_schema_privilege('schema_user', 'carbon_s', 'USAGE'),"
+        " has_schema_privilege('schema_user', 'carbon_s', 'CREATE'))");
+    assert_string_equal(may, "tttf");
+    assert_string_equal(facts_get(&evidence, "not-copied:setting"), "search_path=carbon_s");
+    lab_run(lab->staging, "SET ROLE schema_owner");
+    lab_run(lab->staging, "ALTER TABLE carbon_s.um_user ADD COLUMN later int");
+    lab_run(lab->staging, "INSERT INTO carbon_s.um_user VALUES (1, 2)");
+    lab_run(lab->staging, "RESET ROLE");
+}
+
 /* After a copy: changes something in staging's table and asks which row differs. */
 static void expect_difference(
     Lab *lab, const char *table_name, const char *change, const char *expected)
@@ -549,6 +582,7 @@ int main(void)
         cmocka_unit_test(a_staging_database_of_others_is_never_written),
         cmocka_unit_test(an_abort_leaves_staging_empty_and_usable),
         cmocka_unit_test(a_copy_that_was_killed_anywhere_ends_the_same),
+        cmocka_unit_test(the_account_can_use_what_postgresql_copied),
         cmocka_unit_test(verified_tables_are_not_copied_again),
         cmocka_unit_test(what_a_former_run_copied_is_not_believed),
         cmocka_unit_test(what_changed_since_an_attempt_is_copied_again),

@@ -540,6 +540,78 @@ static void a_new_database_passes_until_a_permission_has_no_domain(void **state)
         "role-permissions-have-domains: expected 0, found 1");
 }
 
+static void drop_account(World *world)
+{
+    AUTO(Database) *staging = lab_open(world->config, SIDE_STAGING);
+
+    if (world->type == DATABASE_MYSQL)
+        lab_run(staging, "DROP USER '" ACCOUNT "'@'%%'");
+    else
+        lab_run(staging, "DROP ROLE " ACCOUNT);
+}
+
+static void staging_has_to_know_the_servers_account(void **state)
+{
+    World *world = *state;
+    AUTO(Database) *staging = lab_open(world->config, SIDE_STAGING);
+
+    if (world->type == DATABASE_MYSQL)
+        lab_run(staging, "REVOKE INSERT ON %s.* FROM '" ACCOUNT "'@'%%'", world->config->name);
+    else
+        lab_run(staging, "ALTER ROLE " ACCOUNT " NOLOGIN");
+    assert_trouble(world, world->type == DATABASE_MYSQL
+                              ? "FAIL DB-STAGING-ACCOUNT: account carbon lacks on staging: INSERT"
+                              : "FAIL DB-STAGING-ACCOUNT: account carbon is locked on staging");
+    drop_account(world);
+    assert_trouble(world, "FAIL DB-STAGING-ACCOUNT: staging has no account 'carbon'");
+}
+
+/* What the run needs late has to be told early: a login that may use its own database alone. */
+static void rights_that_are_needed_late_are_asked_for_early(void **state)
+{
+    World *world = *state;
+    AgentDatabase narrow = *world->config;
+
+    narrow.staging = world->carbon.staging;
+    world->agent.databases = &narrow;
+    assert_trouble(
+        world, world->type == DATABASE_MYSQL ? "on dss_scratch_%" : "CREATEDB, for the restore");
+    assert_trouble(world, world->type == DATABASE_MYSQL ? "PROCESS" : "pg_read_all_stats");
+    world->agent.databases = world->config;
+}
+
+static void names_have_to_be_looked_up_alike(void **state)
+{
+    World *world = *state;
+
+    lab_run(world->production, "ALTER DATABASE %s SET search_path = carbon_s, public",
+        world->config->name);
+    assert_trouble(world, "FAIL DB-SEARCH-PATH: production has carbon_s, public, staging has ");
+}
+
+static void what_cannot_be_copied_is_told_before_anything_stops(void **state)
+{
+    World *world = *state;
+
+    lab_run(world->production, "%s",
+        world->type == DATABASE_MYSQL ? "CREATE SEQUENCE other_products"
+                                      : "CREATE TYPE other_products AS ENUM ('a')");
+    if (world->type == DATABASE_POSTGRESQL)
+        lab_run(world->production, "CREATE TABLE others (a other_products)");
+    assert_trouble(world, "FAIL DB-COPY: ");
+    assert_trouble(world, "other_products");
+    if (world->type == DATABASE_POSTGRESQL) {
+        AUTO(Database) *staging = lab_open(world->config, SIDE_STAGING);
+        size_t all = 0;
+        AUTO_TEXT *found = NULL;
+
+        lab_run(staging, "CREATE TYPE other_products AS ENUM ('a')");
+        inspect(world);
+        found = troubles(world, &all);
+        assert_null(strstr(found, "FAIL DB-COPY: "));
+    }
+}
+
 /* A run was given up, the old servers worked on for a week, and the upgrade is tried again. */
 static void what_an_earlier_run_recorded_is_not_compared(void **state)
 {
@@ -594,6 +666,10 @@ int main(void)
         ON_BOTH(a_database_of_the_old_layout_is_no_upgraded_one),
         ON_BOTH(a_new_database_passes_until_a_permission_has_no_domain),
         ON_BOTH(what_an_earlier_run_recorded_is_not_compared),
+        ON_BOTH(staging_has_to_know_the_servers_account),
+        ON_BOTH(rights_that_are_needed_late_are_asked_for_early),
+        ON("postgresql", names_have_to_be_looked_up_alike),
+        ON_BOTH(what_cannot_be_copied_is_told_before_anything_stops),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,23 +204,51 @@ static bool add_tables(Reading *reading, Error *error)
     return true;
 }
 
+/* schema, right, role or "" for everybody */
+static void add_schema_grant(Reading *reading, const char *const *row)
+{
+    CopyCatalogue *catalogue = reading->catalogue;
+    AUTO_TEXT *schema = database_quote_name(reading->database, row[0]);
+    AUTO_TEXT *role = database_quote_name(reading->database, row[2]);
+    AUTO_TEXT *role_literal = database_quote(reading->database, row[2]);
+    const bool everybody = row[2][0] == '\0';
+
+    catalogue_add_step(catalogue, COPY_STEP_OWNER, row[0],
+        everybody ? NULL
+                  : catalogue_format(catalogue,
+                        "SELECT count(*) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles"
+                        " WHERE rolname = %s)",
+                        role_literal),
+        catalogue_format(
+            catalogue, "GRANT %s ON SCHEMA %s TO %s", row[1], schema, everybody ? "PUBLIC" : role));
+}
+
 /* Creates schemas other than the session's own, where staging lacks them. */
 static bool add_schemas(Reading *reading, Error *error)
 {
     CopyCatalogue *catalogue = reading->catalogue;
-    QueryRows rows;
+    QueryRows rows, grants;
 
     if (!query_rows(reading->database, catalogue->arena,
-            "SELECT n.nspname FROM pg_namespace n WHERE" USER_SCHEMA NOT_OF_EXTENSION(
-                "pg_namespace", "n.oid") " AND n.nspname <> 'public' ORDER BY 1",
-            &rows, error))
+            "SELECT n.nspname, pg_get_userbyid(n.nspowner) FROM pg_namespace n WHERE" USER_SCHEMA
+                NOT_OF_EXTENSION("pg_namespace", "n.oid") " AND n.nspname <> 'public' ORDER BY 1",
+            &rows, error) ||
+        !query_rows(reading->database, catalogue->arena,
+            "SELECT n.nspname, g.privilege_type, COALESCE(r.rolname, '') FROM pg_namespace n"
+            " CROSS JOIN LATERAL aclexplode(n.nspacl) g LEFT JOIN pg_roles r ON r.oid = g.grantee"
+            " WHERE g.grantee <> n.nspowner AND n.nspname <> 'public' AND" USER_SCHEMA
+                NOT_OF_EXTENSION("pg_namespace", "n.oid") " ORDER BY 1, 2, 3",
+            &grants, error))
         return false;
     for (size_t i = 0; i < rows.count; i++) {
         AUTO_TEXT *quoted = database_quote_name(reading->database, rows.rows[i][0]);
 
         catalogue_add_step(catalogue, COPY_STEP_BEFORE, rows.rows[i][0], NULL,
             catalogue_format(catalogue, "CREATE SCHEMA IF NOT EXISTS %s", quoted));
+        add_owner(reading, "SCHEMA", quoted, rows.rows[i][1]);
     }
+    for (size_t i = 0; i < grants.count; i++)
+        add_schema_grant(reading, grants.rows[i]);
     return true;
 }
 
@@ -462,7 +490,12 @@ static const char leftovers[] =
                                                "pg_extension WHERE extname <> 'plpgsql'"
                                                " UNION ALL SELECT 'large-object', count(*)::text "
                                                "FROM pg_largeobject_metadata"
-                                               " HAVING count(*) > 0 ORDER BY 1, 2";
+                                               " HAVING count(*) > 0"
+                                               " UNION ALL SELECT 'setting', unnest(s.setconfig)"
+                                               " FROM pg_db_role_setting s JOIN pg_database b"
+                                               " ON b.oid = s.setdatabase"
+                                               " WHERE b.datname = current_database()"
+                                               " ORDER BY 1, 2";
 
 static bool prepare_session(Reading *reading, Error *error)
 {
