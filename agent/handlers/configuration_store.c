@@ -3,10 +3,11 @@
 #include "common/os/digest.h"
 #include "common/os/file.h"
 
-#define LIST_MAX    ((size_t)1 << 20)
-#define FOLDER_MODE 0700 /* of saved originals: they hold passwords */
-#define HOME_MODE   0755 /* of folders in the home */
-#define FILE_MODE   0640
+#define LIST_MAX     ((size_t)1 << 20)
+#define FOLDER_MODE  0700 /* of saved originals: they hold passwords */
+#define HOME_MODE    0755 /* of folders in the home */
+#define FILE_MODE    0640
+#define DIGEST_CHARS 16 /* enough to tell the homes of one node apart */
 
 typedef enum OriginalKind { ORIGINAL_SAVED, ORIGINAL_ABSENT } OriginalKind;
 
@@ -31,9 +32,30 @@ static void originals_done(Originals *list)
 
 #define ORIGINALS_AUTO(name) __attribute__((cleanup(originals_done))) Originals name = { 0 }
 
+/*
+ * The node and its new home: a later upgrade of the node goes to another home, and the files of
+ * one never get into the other. The caller frees.
+ */
+static char *place_of(const AgentNode *node)
+{
+    char digest[SHA256_HEX_BYTES];
+
+    digest_of(node->new_home, strlen(node->new_home), digest);
+    return memory_format("%s/%.*s", node->name, DIGEST_CHARS, digest);
+}
+
+static char *prefix_of(const AgentNode *node)
+{
+    AUTO_TEXT *place = place_of(node);
+
+    return memory_format("configuration/%s/", place);
+}
+
 static char *list_key(const AgentNode *node)
 {
-    return memory_format("configuration/%s/originals", node->name);
+    AUTO_TEXT *prefix = prefix_of(node);
+
+    return memory_format("%soriginals", prefix);
 }
 
 /* The slash at the end keeps forget() from "node10" when it is told "node1". */
@@ -44,7 +66,9 @@ static char *mark_key(const AgentNode *node)
 
 static char *saved_folder(const AgentIo *io, const AgentNode *node)
 {
-    return memory_format("%s/configuration/%s", io->config->state_directory, node->name);
+    AUTO_TEXT *place = place_of(node);
+
+    return memory_format("%s/configuration/%s", io->config->state_directory, place);
 }
 
 static bool parse_line(char *line, Original *ret)
@@ -197,7 +221,7 @@ static bool put_back_one(
 bool configuration_put_back(AgentIo *io, const AgentNode *node, Error *error)
 {
     AUTO_TEXT *mark = mark_key(node);
-    AUTO_TEXT *prefix = memory_format("configuration/%s/", node->name);
+    AUTO_TEXT *prefix = prefix_of(node);
     AUTO_TEXT *folder = saved_folder(io, node);
     ORIGINALS_AUTO(list);
 

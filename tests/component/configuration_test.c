@@ -354,6 +354,27 @@ static void originals_are_those_before_the_first_try(void **state)
     assert_non_null(strstr(now, "org.example.TenantManager"));
 }
 
+/* A later upgrade of the same node goes to another home, whose files are its own. */
+static void originals_of_one_home_never_get_into_another(void **state)
+{
+    World *world = *state;
+    AUTO_TEXT *now = NULL;
+    char first[sizeof(world->new_home)];
+
+    must_run(world, &handler_configure_node, RESULT_DONE);
+    (void)memcpy(first, world->new_home, sizeof(first));
+    (void)snprintf(world->new_home, sizeof(world->new_home), "%s/newer", world->folder);
+    write_home(world->new_home, new_home_files);
+    replace_in(world->new_home, USER_MGT, "<AddAdmin>true</AddAdmin>",
+        "<AddAdmin>true</AddAdmin><!-- newer -->");
+    must_run(world, &handler_configure_node, RESULT_DONE);
+    must_run(world, &handler_restore_configuration, RESULT_DONE);
+    now = read_text(world->new_home, USER_MGT);
+    assert_non_null(strstr(now, "<!-- newer -->"));
+    must_run(world, &handler_restore_configuration, RESULT_ALREADY);
+    (void)memcpy(world->new_home, first, sizeof(first));
+}
+
 static void a_server_may_start_only_with_the_files_that_were_checked(void **state)
 {
     World *world = *state;
@@ -573,6 +594,7 @@ int main(void)
         TEST(no_secret_is_in_the_evidence),
         TEST(restoring_puts_every_byte_back),
         TEST(originals_are_those_before_the_first_try),
+        TEST(originals_of_one_home_never_get_into_another),
         TEST(a_server_may_start_only_with_the_files_that_were_checked),
         TEST(a_missing_driver_holds),
         TEST(a_name_that_does_not_resolve_holds),
