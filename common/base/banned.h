@@ -4,7 +4,7 @@
  * Functions too easy to misuse: force-included into every file of ours, so that a use is an error.
  * strncpy and sprintf stand in MariaDB's own header and are left to the lint. strcpy does too:
  * the few files that need that header define MYSQL_HEADER_FOLLOWS (their CMakeLists.txt) and
- * include it through agent/handlers/mysql_client.h, which bans strcpy right after it.
+ * include it through agent/handlers/database/mysql_client.h, which bans strcpy right after it.
  */
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Sessions over the MySQL client library: parameters are written into the text, escaped. */
-#include "agent/handlers/mysql_client.h"
+#include "agent/handlers/database/mysql_client.h"
 #include "common/base/text.h"
 #include "tests/carbon/session.h"
 

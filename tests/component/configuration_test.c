@@ -4,9 +4,9 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/configuration.h"
+#include "agent/handlers/configuration/configuration.h"
+#include "agent/handlers/configuration/xml_tree.h"
 #include "agent/handlers/table.h"
-#include "agent/handlers/xml_tree.h"
 #include "agent/profile_xml.h"
 #include "common/model/finding.h"
 #include "common/os/file.h"

@@ -7,7 +7,7 @@
  * Owns: what lab_value() returns is the caller's; the logins live until the program ends.
  */
 
-#include "agent/handlers/database.h"
+#include "agent/handlers/database/database.h"
 
 /* Logins to the database `name` on both servers of that type. */
 const AgentDatabase *lab_database(DatabaseType type, const char *name)

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/invariants.h"
-#include "agent/handlers/layout.h"
-#include "agent/handlers/sql_splitter.h"
+#include "agent/handlers/database/invariants.h"
+#include "agent/handlers/database/layout.h"
+#include "agent/handlers/migration/sql_splitter.h"
 #include "agent/handlers/table.h"
 #include "agent/profile_xml.h"
 #include "common/base/memory.h"

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "agent/handlers/carbon_process.h"
+#include "agent/handlers/node/carbon_process.h"
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"

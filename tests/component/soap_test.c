@@ -6,10 +6,10 @@
 
 #include <sys/stat.h>
 
-#include "agent/handlers/admin_login.h"
-#include "agent/handlers/carbon_xml.h"
-#include "agent/handlers/local_address.h"
-#include "agent/handlers/soap.h"
+#include "agent/handlers/node/admin_login.h"
+#include "agent/handlers/node/carbon_xml.h"
+#include "agent/handlers/node/local_address.h"
+#include "agent/handlers/node/soap.h"
 #include "tests/fakes/https_server.h"
 
 #define ENVELOPE(inside)                                                                           \

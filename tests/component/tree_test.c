@@ -13,9 +13,9 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "agent/handlers/carbon_home.h"
+#include "agent/handlers/node/carbon_home.h"
+#include "agent/handlers/node/tree.h"
 #include "agent/handlers/table.h"
-#include "agent/handlers/tree.h"
 #include "common/base/memory.h"
 #include "common/os/clock.h"
 #include "common/os/file.h"

@@ -1,6 +1,6 @@
 #include <stdint.h>
 
-#include "agent/handlers/sql_splitter.h"
+#include "agent/handlers/migration/sql_splitter.h"
 #include "common/base/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);

@@ -1,6 +1,6 @@
 #include <stdint.h>
 
-#include "agent/handlers/xml_edit.h"
+#include "agent/handlers/configuration/xml_edit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

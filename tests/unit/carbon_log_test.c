@@ -8,8 +8,8 @@
 
 #include <fcntl.h>
 
-#include "agent/handlers/carbon_home.h"
-#include "agent/handlers/carbon_log.h"
+#include "agent/handlers/node/carbon_home.h"
+#include "agent/handlers/node/carbon_log.h"
 #include "common/base/memory.h"
 #include "common/os/clock.h"
 #include "common/os/file.h"

@@ -4,10 +4,10 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/jar_class.h"
-#include "agent/handlers/jdbc_url.h"
-#include "agent/handlers/secret_mask.h"
-#include "agent/handlers/unified_diff.h"
+#include "agent/handlers/configuration/jar_class.h"
+#include "agent/handlers/configuration/secret_mask.h"
+#include "agent/handlers/configuration/unified_diff.h"
+#include "agent/handlers/database/jdbc_url.h"
 
 static const struct {
     const char *url;

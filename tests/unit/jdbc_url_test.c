@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/jdbc_url.h"
+#include "agent/handlers/database/jdbc_url.h"
 
 typedef struct Good {
     const char *url;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/sql_splitter.h"
+#include "agent/handlers/migration/sql_splitter.h"
 #include "agent/profile_xml.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"

@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/sql_splitter.h"
+#include "agent/handlers/migration/sql_splitter.h"
 #include "common/base/text.h"
 
 #define MYSQL DATABASE_MYSQL

@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/xml_edit.h"
+#include "agent/handlers/configuration/xml_edit.h"
 
 #define DECLARED(charset, rest) "<?xml version=\"1.0\" encoding=\"" charset "\"?>\n" rest
 

@@ -10,7 +10,7 @@
  * names are in the text), ERROR_DATABASE and the like from the server.
  */
 
-#include "agent/handlers/database.h"
+#include "agent/handlers/database/database.h"
 #include "common/base/memory.h"
 
 typedef struct CopyColumn {

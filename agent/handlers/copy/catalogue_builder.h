@@ -7,7 +7,7 @@
  */
 
 #include "agent/handlers/copy/catalogue.h"
-#include "agent/handlers/query_rows.h"
+#include "agent/handlers/database/query_rows.h"
 
 CopyTable *catalogue_add_table(CopyCatalogue *catalogue, const CopyTable *table)
     __attribute__((nonnull, returns_nonnull));

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "agent/handlers/query_rows.h"
+#include "agent/handlers/database/query_rows.h"
 #include "common/base/text.h"
 #include "common/os/digest.h"
 

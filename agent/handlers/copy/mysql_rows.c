@@ -6,7 +6,7 @@
  */
 
 #include "agent/handlers/copy/rows_driver.h"
-#include "agent/handlers/query_rows.h"
+#include "agent/handlers/database/query_rows.h"
 #include "common/base/text.h"
 
 #define BATCH_BYTES   ((size_t)1 << 20)

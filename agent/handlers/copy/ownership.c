@@ -1,7 +1,7 @@
 #include "agent/handlers/copy/ownership.h"
 
-#include "agent/handlers/query_rows.h"
-#include "agent/handlers/same_server.h"
+#include "agent/handlers/database/query_rows.h"
+#include "agent/handlers/database/same_server.h"
 #include "common/base/text.h"
 
 #define NAMES_SHOWN 3

@@ -9,7 +9,7 @@
  */
 
 #include "agent/core/agent_io.h"
-#include "agent/handlers/database.h"
+#include "agent/handlers/database/database.h"
 #include "common/model/command.h"
 
 typedef enum StagingOwner {

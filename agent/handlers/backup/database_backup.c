@@ -1,0 +1,335 @@
+/*
+ * The goal "the production database is backed up, and the backup was restored": a dump by the
+ * database's own program in BACKUP/DATABASE/RUN, its manifest "dump-manifest" beside it. The dump
+ * is read back, restored into a scratch database on the staging server, and every table's digest
+ * there compared with production's. What was not restored so is no backup.
+ */
+
+#include "agent/handlers/backup/dump_manifest.h"
+#include "agent/handlers/backup/dump_tool.h"
+#include "agent/handlers/copy/difference.h"
+#include "agent/handlers/copy/rows.h"
+#include "agent/handlers/database/database_target.h"
+#include "agent/handlers/database/layout.h"
+#include "agent/handlers/database/scratch_database.h"
+#include "agent/handlers/table.h"
+#include "common/base/memory.h"
+#include "common/base/text.h"
+#include "common/model/finding.h"
+#include "common/os/file.h"
+
+#define DIFFERENCE_MAX 600 /* bytes of a message */
+
+typedef struct Backup {
+    AgentIo *io;
+    const Command *command;
+    const AgentDatabase *config;
+    char *folder, *partial, *dump, *manifest_path;
+    Database *production; /* in one snapshot */
+    CopyCatalogue *catalogue;
+    RowDigest *digests; /* of production's tables, in the order of the catalogue */
+    DumpManifest manifest;
+} Backup;
+
+static bool backup_of(AgentIo *io, const Command *command, Backup *ret, Error *error)
+{
+    ret->io = io;
+    ret->command = command;
+    if (!target_config(io, command, &ret->config, error))
+        return false;
+    ret->folder =
+        memory_format("%s/%s/%s", io->config->backup_directory, command->target, command->id.run);
+    ret->dump = memory_format("%s/%s", ret->folder, dump_tool_file_name(ret->config->type));
+    ret->partial = memory_format("%s.partial", ret->dump);
+    ret->manifest_path = memory_format("%s/dump-manifest", ret->folder);
+    return true;
+}
+
+static void backup_done(Backup *backup)
+{
+    database_close(backup->production);
+    copy_catalogue_free(backup->catalogue);
+    dump_manifest_done(&backup->manifest);
+    free(backup->digests);
+    free(backup->folder);
+    free(backup->partial);
+    free(backup->dump);
+    free(backup->manifest_path);
+}
+#define BACKUP_AUTO(name) __attribute__((cleanup(backup_done))) Backup name = { 0 }
+
+static Millis time_limit(const Backup *backup)
+{
+    return (Millis)backup->command->deadline_s * 1000;
+}
+
+/* A dump can take as long as the command: only its deadline ends a statement. */
+static bool open_long(
+    const Backup *backup, DatabaseSide side, const char *name, Database **ret, Error *error)
+{
+    DatabaseLimits limits = database_limits_default;
+
+    if (backup->command->deadline_s > limits.statement_s)
+        limits.statement_s = backup->command->deadline_s;
+    return database_open(backup->config, side, name, &limits, ret, error);
+}
+
+/* mysqldump prints a FLOAT with six digits: such a column is compared as it is printed. */
+static void read_as_printed(const Backup *backup)
+{
+    for (size_t i = 0; i < backup->catalogue->table_count; i++) {
+        CopyTable *table = &backup->catalogue->tables[i];
+
+        if (strcmp(table->reads, table->columns) == 0)
+            continue;
+        finding_add(backup->io->evidence, "DUMP-FLOAT", FINDING_WARN,
+            "do not rely on the dump for these digits",
+            "table %s has FLOAT columns, of which the "
+            "dump keeps six digits",
+            table->name);
+        table->reads = table->columns;
+    }
+}
+
+static bool read_production(Backup *backup, Error *error)
+{
+    if (!open_long(backup, SIDE_PRODUCTION, NULL, &backup->production, error) ||
+        !dump_tool_check(backup->production, error) ||
+        !rows_begin_reading(backup->production, error) ||
+        !copy_catalogue_read(backup->production, &backup->catalogue, error))
+        return false;
+    read_as_printed(backup);
+    backup->digests = memory_new(backup->catalogue->table_count * sizeof(RowDigest));
+    for (size_t i = 0; i < backup->catalogue->table_count; i++)
+        if (!rows_digest(backup->io, backup->production, &backup->catalogue->tables[i],
+                &backup->digests[i], error))
+            return false;
+    return true;
+}
+
+static char *time_now(void)
+{
+    struct tm utc;
+    time_t now = time(NULL);
+    char text[32];
+
+    if (!gmtime_r(&now, &utc) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        return memory_text("unknown");
+    return memory_text(text);
+}
+
+static bool add_layout(Backup *backup, Facts *values, Error *error)
+{
+    AUTO(Database) *database = NULL;
+    Layout layout;
+
+    if (!backup->io->profile)
+        return true;
+    /* a session of its own: the other one has an empty search path by now */
+    if (!open_long(backup, SIDE_PRODUCTION, NULL, &database, error) ||
+        !layout_find(database, backup->io->profile, &layout, error))
+        return false;
+    facts_add(values, "layout", layout.name);
+    return true;
+}
+
+static bool fill_manifest(Backup *backup, const DumpFile *file, Error *error)
+{
+    Facts *values = &backup->manifest.values;
+    AUTO_TEXT *taken = time_now();
+
+    facts_add(values, "database", backup->command->target);
+    facts_add(values, "type", database_type_name(backup->config->type));
+    facts_add(values, "server-version", database_server_version(backup->production));
+    if (!add_layout(backup, values, error))
+        return false;
+    facts_add(values, "run", backup->command->id.run);
+    facts_add(values, "taken-at", taken);
+    facts_add(values, "file", dump_tool_file_name(backup->config->type));
+    facts_format(values, "bytes", "%llu", (unsigned long long)file->bytes);
+    facts_add(values, "sha256", file->sha256);
+    backup->manifest.tables = copied_new();
+    for (size_t i = 0; i < backup->catalogue->table_count; i++) {
+        AUTO_TEXT *line = copied_line(&backup->catalogue->tables[i], &backup->digests[i]);
+
+        copied_add_line(backup->manifest.tables, line);
+    }
+    return true;
+}
+
+static bool check_space(const Backup *backup, Error *error)
+{
+    uint64_t needed = 0, bytes, inodes;
+
+    for (size_t i = 0; i < backup->catalogue->table_count; i++)
+        needed += 2 * backup->digests[i].bytes; /* a byte of a blob is two digits in a dump */
+    if (!file_free_space(backup->folder, &bytes, &inodes, error))
+        return false;
+    if (bytes < needed)
+        return error_set(error, ERROR_PRECONDITION,
+            "%s has %llu MiB free, the dump of %s may need %llu MiB", backup->folder,
+            (unsigned long long)bytes >> 20, backup->command->target,
+            (unsigned long long)needed >> 20);
+    return true;
+}
+
+static bool make_dump(Backup *backup, Error *error)
+{
+    DumpFile file;
+
+    backup->io->progress(backup->io->self, "dump", 0, 1);
+    if (!check_space(backup, error) ||
+        !dump_tool_dump(backup->config, backup->partial, time_limit(backup), &file, error))
+        return false;
+    if (rename(backup->partial, backup->dump) != 0)
+        return error_set(error, ERROR_IO, "%s cannot be renamed", backup->partial);
+    return file_sync_folder(backup->folder, error) && fill_manifest(backup, &file, error) &&
+           dump_manifest_write(&backup->manifest, backup->manifest_path, error);
+}
+
+/* The bytes on the disk are those that came from the program. */
+static bool check_file(const Backup *backup, const DumpManifest *manifest, Error *error)
+{
+    const char *written = facts_get_or(&manifest->values, "sha256", "none");
+    char found[SHA256_HEX_BYTES];
+
+    if (!digest_of_file(backup->dump, found, error))
+        return false;
+    if (strcmp(written, found) != 0)
+        return error_set(error, ERROR_MISMATCH,
+            "%s does not hold what was written: sha256 is %s, expected %s: look at the disk, "
+            "remove "
+            "%s and make the backup again",
+            backup->dump, found, written, backup->folder);
+    return true;
+}
+
+/* Production is stopped by now; where it was not, that and not the dump is the reason. */
+static bool explain_mismatch(
+    const Backup *backup, Database *scratch, size_t number, const RowDigest *found, Error *error)
+{
+    const CopyTable *table = &backup->catalogue->tables[number];
+    const RowDigest *before = &backup->digests[number];
+    AUTO(Database) *fresh = NULL;
+    RowDigest now;
+    Error unseen = { 0 };
+    TEXT_AUTO(difference, DIFFERENCE_MAX);
+
+    if (open_long(backup, SIDE_PRODUCTION, NULL, &fresh, &unseen) &&
+        rows_begin_reading(fresh, &unseen) &&
+        rows_digest(backup->io, fresh, table, &now, &unseen) && !row_digest_equal(before, &now))
+        return error_set(error, ERROR_PRECONDITION,
+            "table %s changed in production while it was backed up: stop everything that writes "
+            "there first",
+            table->name);
+    unseen = (Error){ 0 };
+    if (!difference_find(backup->production, scratch, table, &difference, &unseen))
+        text_add(&difference, "which rows cannot be told: %.200s", unseen.text);
+    return error_set(error, ERROR_MISMATCH,
+        "the restored dump differs in table %s: production has %llu row(s), the restored one %llu; "
+        "%s (staging: the scratch database)",
+        table->name, (unsigned long long)before->rows, (unsigned long long)found->rows,
+        difference.bytes);
+}
+
+static bool compare_restored(const Backup *backup, Database *scratch, Error *error)
+{
+    for (size_t i = 0; i < backup->catalogue->table_count; i++) {
+        RowDigest found;
+
+        if (!rows_digest(backup->io, scratch, &backup->catalogue->tables[i], &found, error))
+            return error_prefix(error, "restored dump: ");
+        if (!row_digest_equal(&found, &backup->digests[i]))
+            return explain_mismatch(backup, scratch, i, &found, error);
+    }
+    return true;
+}
+
+static bool restore_and_compare(const Backup *backup, const char *name, Error *error)
+{
+    AUTO(Database) *scratch = NULL;
+
+    backup->io->progress(backup->io->self, "restore test", 0, 1);
+    return dump_tool_restore(backup->config, name, backup->dump, time_limit(backup), error) &&
+           open_long(backup, SIDE_STAGING, name, &scratch, error) &&
+           rows_begin_reading(scratch, error) && compare_restored(backup, scratch, error);
+}
+
+static uint64_t all_rows(const Backup *backup)
+{
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i < backup->catalogue->table_count; i++)
+        rows += backup->digests[i].rows;
+    return rows;
+}
+
+static bool test_restore(Backup *backup, Error *error)
+{
+    AUTO_TEXT *name = NULL;
+    bool restored = scratch_make(backup->io, backup->command, backup->production, &name, error) &&
+                    restore_and_compare(backup, name, error);
+
+    if (!restored) {
+        Error left = { 0 };
+        bool dropped = scratch_drop(backup->io, backup->command, &left);
+
+        return error_prefix(
+            error, "%s", dropped ? "" : "(the next backup drops the scratch database) ");
+    }
+    facts_format(&backup->manifest.values, "restored",
+        "into scratch database %s on staging: %zu tables, %llu rows, digests equal", name,
+        backup->catalogue->table_count, (unsigned long long)all_rows(backup));
+    return scratch_drop(backup->io, backup->command, error) &&
+           dump_manifest_write(&backup->manifest, backup->manifest_path, error);
+}
+
+static bool apply(AgentIo *io, const Command *command, Error *error)
+{
+    BACKUP_AUTO(backup);
+
+    return backup_of(io, command, &backup, error) && scratch_drop(io, command, error) &&
+           file_make_folders(backup.folder, 0700, error) && read_production(&backup, error) &&
+           make_dump(&backup, error) && check_file(&backup, &backup.manifest, error) &&
+           test_restore(&backup, error);
+}
+
+static void tell(const Backup *backup, const DumpManifest *manifest)
+{
+    Facts *evidence = backup->io->evidence;
+
+    facts_add(evidence, "dump", backup->dump);
+    facts_add(evidence, "dump-sha256", facts_get_or(&manifest->values, "sha256", ""));
+    facts_add(evidence, "~dump-bytes", facts_get_or(&manifest->values, "bytes", ""));
+    facts_add(evidence, "~taken-at", facts_get_or(&manifest->values, "taken-at", ""));
+    copied_add_evidence(manifest->tables, evidence);
+    facts_add(evidence, "restored", facts_get_or(&manifest->values, "restored", ""));
+}
+
+/* The manifest of this run says that the dump was restored, and the dump is still that one. */
+static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *error)
+{
+    BACKUP_AUTO(backup);
+    DUMP_MANIFEST_AUTO(manifest);
+
+    *ret_holds = false;
+    if (!backup_of(io, command, &backup, error))
+        return false;
+    if (file_kind(backup.manifest_path, LINKS_THEMSELVES) != FILE_REGULAR)
+        return true;
+    if (!dump_manifest_read(backup.manifest_path, &manifest, error))
+        return false;
+    if (!facts_get(&manifest.values, "restored"))
+        return true;
+    if (!check_file(&backup, &manifest, error))
+        return false;
+    *ret_holds = true;
+    tell(&backup, &manifest);
+    return true;
+}
+
+const Handler handler_backup_database = {
+    .goal = "the production database is backed up, and the backup was restored",
+    .probe = probe,
+    .apply = apply,
+};

@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * What a database type has to bring so that database.h works for it; for database*.c alone.
+ *
+ * Owns: `name`, `host` and `version` belong to the Database, `handle` to the driver. The
+ * configuration is borrowed: it outlives every Database opened from it.
+ */
+
+#include "agent/handlers/database/database.h"
+
+typedef struct DatabaseDriver DatabaseDriver;
+
+struct Database {
+    const DatabaseDriver *driver;
+    const AgentDatabase *config;
+    const DatabaseLogin *login;
+    DatabaseSide side;
+    DatabaseLimits limits;
+    char *name;    /* of the database on its server */
+    char *host;    /* instead of that of the login; NULL: as the login says */
+    unsigned port; /* goes with host */
+    char *version; /* as the server says it */
+    void *handle;  /* MYSQL * or PGconn *; NULL before connect() */
+};
+
+struct DatabaseDriver {
+    const char *type_name;
+    /* Fills handle and version and sets up the session; after a failure disconnect() follows. */
+    bool (*connect)(Database *database, Error *error);
+    void (*disconnect)(Database *database);
+    /* One statement; `row` may be NULL, then rows are thrown away. *ret_rows: changed or sent. */
+    bool (*query)(Database *database, const char *sql, DatabaseRowFunction *row, void *self,
+        uint64_t *ret_rows, Error *error);
+    char *(*quote)(Database *database, const char *value);
+    char *(*quote_name)(Database *database, const char *name);
+};
+
+extern const DatabaseDriver database_mysql;
+extern const DatabaseDriver database_postgresql;
+
+/* `text` between two marks, every mark inside doubled; the caller frees. */
+char *database_double_marks(const char *text, char mark) __attribute__((nonnull, returns_nonnull));
+
+/* Seconds that the client waits beyond the server's own limit before it gives the server up. */
+#define DATABASE_GRACE_S      15
+
+#define DATABASE_BLOCKERS_MAX 3 /* sessions named in a message about a lock */

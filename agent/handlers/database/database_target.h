@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * The database that a command is aimed at, by the agent's own configuration.
+ * Errors: ERROR_INVALID for a name or side that is none, then those of database_open().
+ */
+
+#include "agent/core/agent_io.h"
+#include "agent/handlers/database/database.h"
+#include "common/model/command.h"
+
+bool target_config(const AgentIo *io, const Command *command, const AgentDatabase **ret,
+    Error *error) __attribute__((nonnull, warn_unused_result));
+/* ARG_SIDE; absent is an error. */
+bool target_side(const Command *command, DatabaseSide *ret, Error *error)
+    __attribute__((nonnull, warn_unused_result));
+/* With the limits of ARG_STATEMENT_S and ARG_LOCK_S, where the command has them. */
+bool target_open(const AgentIo *io, const Command *command, DatabaseSide side, Database **ret,
+    Error *error) __attribute__((nonnull, warn_unused_result));
