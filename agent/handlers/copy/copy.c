@@ -7,6 +7,7 @@
  */
 
 #include "agent/handlers/copy/copied.h"
+#include "agent/handlers/copy/definitions.h"
 #include "agent/handlers/copy/difference.h"
 #include "agent/handlers/copy/ownership.h"
 #include "agent/handlers/copy/rows.h"
@@ -233,76 +234,6 @@ static bool copy_tables(const Copy *copy, Error *error)
     return true;
 }
 
-static bool step_is_compared(CopyStepKind kind)
-{
-    return kind != COPY_STEP_OWNER; /* roles may differ between the servers */
-}
-
-static bool compare_steps(const CopyCatalogue *a, const CopyCatalogue *b, Error *error)
-{
-    size_t j = 0;
-
-    for (size_t i = 0; i < a->step_count; i++) {
-        if (!step_is_compared(a->steps[i].kind))
-            continue;
-        while (j < b->step_count && !step_is_compared(b->steps[j].kind))
-            j++;
-        if (j == b->step_count || strcmp(a->steps[i].sql, b->steps[j].sql) != 0)
-            return error_set(error, ERROR_MISMATCH,
-                "%s is not the same on staging: production has '%.300s', staging '%.300s'",
-                a->steps[i].name, a->steps[i].sql,
-                j < b->step_count ? b->steps[j].sql : "nothing more");
-        j++;
-    }
-    return true;
-}
-
-static bool compare_table(const CopyTable *a, const CopyTable *b, Error *error)
-{
-    if (!b)
-        return error_set(error, ERROR_MISMATCH, "table %s is not on staging", a->name);
-    if (strcmp(a->create, b->create) != 0)
-        return error_set(error, ERROR_MISMATCH,
-            "table %s is not the same on staging: production has '%.300s', staging '%.300s'",
-            a->name, a->create, b->create);
-    return true;
-}
-
-/* The digits before the second dot: servers of one such version write definitions alike. */
-static bool versions_are_alike(const char *a, const char *b)
-{
-    size_t length = strcspn(a, ".");
-
-    if (a[length] == '.')
-        length += 1 + strspn(a + length + 1, "0123456789");
-    return strncmp(a, b, length) == 0 && strchr("0123456789", b[length]) == NULL;
-}
-
-/* Reads what was made on staging as it was read from production: it has to be the same text. */
-static bool compare_definitions(const Copy *copy, Error *error)
-{
-    AUTO(CopyCatalogue) *made = NULL;
-
-    if (!copy_catalogue_read(copy->staging, &made, error))
-        return error_prefix(error, "staging: ");
-    if (made->table_count != copy->catalogue->table_count)
-        return error_set(error, ERROR_MISMATCH, "production has %zu tables, staging %zu",
-            copy->catalogue->table_count, made->table_count);
-    if (!versions_are_alike(
-            database_server_version(copy->production), database_server_version(copy->staging))) {
-        finding_add(copy->io->evidence, "COPY-DEFINITIONS", FINDING_WARN,
-            "compare the definitions of the tables by hand, or use servers of one version",
-            "the servers have versions %s and %s, whose definitions differ in wording",
-            database_server_version(copy->production), database_server_version(copy->staging));
-        return true;
-    }
-    for (size_t i = 0; i < made->table_count; i++)
-        if (!compare_table(&copy->catalogue->tables[i],
-                copy_catalogue_table(made, copy->catalogue->tables[i].name), error))
-            return false;
-    return compare_steps(copy->catalogue, made, error);
-}
-
 static void tell_leftovers(const Copy *copy)
 {
     const CopyCatalogue *catalogue = copy->catalogue;
@@ -320,13 +251,15 @@ static void tell_leftovers(const Copy *copy)
 
 static bool complete(const Copy *copy, Error *error)
 {
+    const DefinitionsOf definitions = { copy->production, copy->catalogue, copy->staging,
+        "staging" };
     static const CopyStepKind after[] = { COPY_STEP_INDEX, COPY_STEP_FOREIGN_KEY, COPY_STEP_ORPHANS,
         COPY_STEP_COUNTER, COPY_STEP_OWNER };
 
     for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++)
         if (!run_steps(copy, after[i], error))
             return false;
-    if (!compare_definitions(copy, error))
+    if (!definitions_compare(&definitions, copy->io->evidence, error))
         return false;
     tell_leftovers(copy);
     return remember(copy, "complete", copied_text(copy->copied), error);
