@@ -486,9 +486,9 @@ static void expect_difference(
 {
     AUTO(CopyCatalogue) *catalogue = NULL;
     AUTO(Database) *reader = lab_open(lab->database, SIDE_PRODUCTION);
-    FACTS_AUTO(evidence);
-    AgentIo io = lab_agent_io(lab->agent, &evidence);
+    RowsMeter meter = { .io = NULL };
     const CopyTable *table;
+    RowsChunk all;
     RowDigest production, staging;
     Error error = { 0 };
     TEXT_AUTO(difference, 1000);
@@ -496,11 +496,12 @@ static void expect_difference(
     assert_true(copy_catalogue_read(reader, &catalogue, &error));
     table = copy_catalogue_table(catalogue, table_name);
     assert_non_null(table);
-    assert_true(rows_digest(&io, lab->production, table, &production, &error));
-    assert_true(rows_digest(&io, lab->staging, table, &staging, &error));
+    all = (RowsChunk){ .table = table };
+    assert_true(rows_digest(lab->production, &all, &meter, &production, &error));
+    assert_true(rows_digest(lab->staging, &all, &meter, &staging, &error));
     assert_true(row_digest_equal(&production, &staging));
     lab_run(lab->staging, "%s", change);
-    assert_true(rows_digest(&io, lab->staging, table, &staging, &error));
+    assert_true(rows_digest(lab->staging, &all, &meter, &staging, &error));
     assert_false(row_digest_equal(&production, &staging));
     assert_true(difference_find(lab->production, lab->staging, table, &difference, &error));
     assert_string_equal(difference.bytes, expected);

@@ -91,18 +91,26 @@ static void read_as_printed(const Backup *backup)
     }
 }
 
+static bool digest_table(
+    const Backup *backup, Database *database, size_t number, RowDigest *ret, Error *error)
+{
+    const RowsChunk all = { .table = &backup->catalogue->tables[number] };
+    RowsMeter meter = { .io = backup->io, .doing = "verifying" };
+
+    return rows_digest(database, &all, &meter, ret, error);
+}
+
 static bool read_production(Backup *backup, Error *error)
 {
     if (!open_long(backup, SIDE_PRODUCTION, NULL, &backup->production, error) ||
         !dump_tool_check(backup->production, error) ||
-        !rows_begin_reading(backup->production, error) ||
+        !rows_begin_reading(backup->production, NULL, error) ||
         !copy_catalogue_read(backup->production, &backup->catalogue, error))
         return false;
     read_as_printed(backup);
     backup->digests = memory_new(backup->catalogue->table_count * sizeof(RowDigest));
     for (size_t i = 0; i < backup->catalogue->table_count; i++)
-        if (!rows_digest(backup->io, backup->production, &backup->catalogue->tables[i],
-                &backup->digests[i], error))
+        if (!digest_table(backup, backup->production, i, &backup->digests[i], error))
             return false;
     return true;
 }
@@ -216,8 +224,8 @@ static bool explain_mismatch(
     TEXT_AUTO(difference, DIFFERENCE_MAX);
 
     if (open_long(backup, SIDE_PRODUCTION, NULL, &fresh, &unseen) &&
-        rows_begin_reading(fresh, &unseen) &&
-        rows_digest(backup->io, fresh, table, &now, &unseen) && !row_digest_equal(before, &now))
+        rows_begin_reading(fresh, NULL, &unseen) &&
+        digest_table(backup, fresh, number, &now, &unseen) && !row_digest_equal(before, &now))
         return error_set(error, ERROR_PRECONDITION,
             "table %s changed in production while it was backed up: stop everything that writes "
             "there first",
@@ -237,7 +245,7 @@ static bool compare_restored(const Backup *backup, Database *scratch, Error *err
     for (size_t i = 0; i < backup->catalogue->table_count; i++) {
         RowDigest found;
 
-        if (!rows_digest(backup->io, scratch, &backup->catalogue->tables[i], &found, error))
+        if (!digest_table(backup, scratch, i, &found, error))
             return error_prefix(error, "restored dump: ");
         if (!row_digest_equal(&found, &backup->digests[i]))
             return explain_mismatch(backup, scratch, i, &found, error);
@@ -252,7 +260,7 @@ static bool restore_and_compare(const Backup *backup, const char *name, Error *e
     backup->io->progress(backup->io->self, "restore test", 0, 1);
     return dump_tool_restore(backup->config, name, backup->dump, time_limit(backup), error) &&
            open_long(backup, SIDE_STAGING, name, &scratch, error) &&
-           rows_begin_reading(scratch, error) && compare_restored(backup, scratch, error);
+           rows_begin_reading(scratch, NULL, error) && compare_restored(backup, scratch, error);
 }
 
 static uint64_t all_rows(const Backup *backup)

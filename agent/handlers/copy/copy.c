@@ -153,9 +153,11 @@ static bool fail_mismatch(const Copy *copy, const CopyTable *table, const RowDig
 static bool verify_table(
     const Copy *copy, const CopyTable *table, const RowDigest *read, Error *error)
 {
+    const RowsChunk all = { .table = table };
+    RowsMeter meter = { .io = copy->io, .doing = "verifying" };
     RowDigest found;
 
-    if (!rows_digest(copy->io, copy->staging, table, &found, error))
+    if (!rows_digest(copy->staging, &all, &meter, &found, error))
         return false;
     return row_digest_equal(read, &found) || fail_mismatch(copy, table, read, &found, error);
 }
@@ -164,12 +166,14 @@ static bool verify_table(
 static bool still_is(const Copy *copy, Database *database, const CopyTable *table,
     const CopiedTable *known, bool *ret, Error *error)
 {
+    const RowsChunk all = { .table = table };
+    RowsMeter meter = { .io = copy->io, .doing = "verifying" };
     char hex[ROW_DIGEST_HEX_BYTES];
     RowDigest found;
     Error failure = { 0 };
 
     *ret = false;
-    if (!rows_digest(copy->io, database, table, &found, &failure)) {
+    if (!rows_digest(database, &all, &meter, &found, &failure)) {
         if (failure.kind == ERROR_DATABASE && database == copy->staging)
             return true;
         *error = failure;
@@ -201,7 +205,9 @@ static bool is_verified(
 
 static bool copy_table(const Copy *copy, const CopyTable *table, Error *error)
 {
-    const RowsPipe pipe = { copy->io, copy->production, copy->staging };
+    RowsMeter meter = { .io = copy->io, .doing = "copying" };
+    const RowsPipe pipe = { copy->production, copy->staging, &meter };
+    const RowsChunk all = { .table = table };
     AUTO_TEXT *key = memory_format("table/%s", table->name);
     AUTO_TEXT *known = NULL;
     AUTO_TEXT *line = NULL;
@@ -214,7 +220,7 @@ static bool copy_table(const Copy *copy, const CopyTable *table, Error *error)
         copied_add_line(copy->copied, known);
         return true;
     }
-    if (!make_table(copy, table, error) || !rows_copy(&pipe, table, &digest, error) ||
+    if (!make_table(copy, table, error) || !rows_copy(&pipe, &all, &digest, error) ||
         !verify_table(copy, table, &digest, error))
         return false;
     line = copied_line(table, &digest);
@@ -271,7 +277,7 @@ static bool open_both(Copy *copy, Error *error)
            open_side(copy, SIDE_PRODUCTION, &copy->production, error) &&
            staging_is_apart(copy->command, copy->production, copy->staging, error) &&
            staging_claim(copy->io, copy->command, copy->staging, error) &&
-           rows_begin_reading(copy->production, error) &&
+           rows_begin_reading(copy->production, NULL, error) &&
            rows_begin_writing(copy->staging, error) &&
            copy_catalogue_read(copy->production, &copy->catalogue, error);
 }

@@ -12,12 +12,22 @@
 #define BATCH_BYTES   ((size_t)1 << 20)
 #define PACKET_MARGIN 1024 /* for the protocol's own bytes */
 
-static bool begin_reading(Database *database, Error *error)
+/* A snapshot cannot be shared here: each connection takes its own, and nothing writes meanwhile. */
+static bool begin_reading(Database *database, const char *snapshot, Error *error)
 {
+    (void)snapshot;
     return database_run(database, "SET SESSION character_set_results = NULL", NULL, error) &&
            database_run(
                database, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", NULL, error) &&
            database_run(database, "START TRANSACTION WITH CONSISTENT SNAPSHOT", NULL, error);
+}
+
+static bool share_snapshot(Database *database, char **ret, Error *error)
+{
+    (void)database;
+    (void)error;
+    *ret = NULL;
+    return true;
 }
 
 static bool begin_writing(Database *database, Error *error)
@@ -39,7 +49,7 @@ typedef struct Batch {
     const RowsPipe *pipe;
     const CopyTable *table;
     RowHasher *hasher;
-    RowDigest *digest;
+    RowsCount count;
     Text insert;
     size_t rows;
 } Batch;
@@ -101,7 +111,7 @@ static bool add_row(void *self, const DatabaseRow *row, Error *error)
         row_hasher_value(batch->hasher, row->values[i], row->lengths[i]);
         most += 2 * row->lengths[i] + 12; /* all escaped, with introducer, quotes and comma */
     }
-    row_hasher_end(batch->hasher, batch->digest);
+    row_hasher_end(batch->hasher, batch->count.digest);
     if (batch->insert.length + most > BATCH_BYTES && !send_batch(batch, error))
         return false;
     if (batch->rows++ == 0)
@@ -114,20 +124,24 @@ static bool add_row(void *self, const DatabaseRow *row, Error *error)
         add_value(&batch->insert, &table->column[i], row->values[i], row->lengths[i]);
     }
     text_add_bytes(&batch->insert, ")", 1);
-    rows_progress(batch->pipe->io, "copying", table, batch->digest->rows);
-    return true;
+    return rows_count(&batch->count, error);
 }
 
-static char *select_all(const CopyTable *table)
+static char *select_rows(const RowsChunk *chunk)
 {
-    return memory_format("SELECT %s FROM %s", table->reads, table->quoted);
+    return memory_format("SELECT %s FROM %s%s%s", chunk->table->reads, chunk->table->quoted,
+        chunk->where ? " WHERE " : "", chunk->where ? chunk->where : "");
 }
 
-static bool copy(const RowsPipe *pipe, const CopyTable *table, RowDigest *ret, Error *error)
+static bool copy(const RowsPipe *pipe, const RowsChunk *chunk, RowDigest *ret, Error *error)
 {
     AUTO(RowHasher) *hasher = row_hasher_new();
-    AUTO_TEXT *sql = select_all(table);
-    Batch batch = { .pipe = pipe, .table = table, .hasher = hasher, .digest = ret };
+    AUTO_TEXT *sql = select_rows(chunk);
+    AUTO_TEXT *delete = rows_delete_statement(chunk);
+    Batch batch = { .pipe = pipe,
+        .table = chunk->table,
+        .hasher = hasher,
+        .count = { pipe->meter, chunk->table, ret, 0, 0 } };
     uint64_t packet = 0;
     bool copied;
 
@@ -135,6 +149,7 @@ static bool copy(const RowsPipe *pipe, const CopyTable *table, RowDigest *ret, E
         return false;
     text_init(&batch.insert, (size_t)packet - PACKET_MARGIN); /* the least it can be is 1024 */
     copied = database_run(pipe->to, "START TRANSACTION", NULL, error) &&
+             (!chunk->again || database_run(pipe->to, delete, NULL, error)) &&
              database_query(pipe->from, sql, add_row, &batch, error) && send_batch(&batch, error) &&
              database_run(pipe->to, "COMMIT", NULL, error);
     text_done(&batch.insert);
@@ -142,36 +157,33 @@ static bool copy(const RowsPipe *pipe, const CopyTable *table, RowDigest *ret, E
 }
 
 typedef struct Digesting {
-    AgentIo *io;
-    const CopyTable *table;
     RowHasher *hasher;
-    RowDigest *digest;
+    RowsCount count;
 } Digesting;
 
 static bool digest_row(void *self, const DatabaseRow *row, Error *error)
 {
     Digesting *digesting = self;
 
-    (void)error;
     for (unsigned i = 0; i < row->count; i++)
         row_hasher_value(digesting->hasher, row->values[i], row->lengths[i]);
-    row_hasher_end(digesting->hasher, digesting->digest);
-    rows_progress(digesting->io, "verifying", digesting->table, digesting->digest->rows);
-    return true;
+    row_hasher_end(digesting->hasher, digesting->count.digest);
+    return rows_count(&digesting->count, error);
 }
 
 static bool digest(
-    AgentIo *io, Database *database, const CopyTable *table, RowDigest *ret, Error *error)
+    Database *database, const RowsChunk *chunk, RowsMeter *meter, RowDigest *ret, Error *error)
 {
     AUTO(RowHasher) *hasher = row_hasher_new();
-    AUTO_TEXT *sql = select_all(table);
-    Digesting digesting = { io, table, hasher, ret };
+    AUTO_TEXT *sql = select_rows(chunk);
+    Digesting digesting = { hasher, { meter, chunk->table, ret, 0, 0 } };
 
     return database_query(database, sql, digest_row, &digesting, error);
 }
 
 const RowsDriver rows_mysql = {
     .begin_reading = begin_reading,
+    .share_snapshot = share_snapshot,
     .begin_writing = begin_writing,
     .copy = copy,
     .digest = digest,

@@ -56,9 +56,18 @@ static bool finish(PGconn *connection, Error *error)
     }
 }
 
-static bool begin_reading(Database *database, Error *error)
+static bool begin_reading(Database *database, const char *snapshot, Error *error)
 {
-    return database_run(database, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, error);
+    AUTO_TEXT *literal = snapshot ? database_quote(database, snapshot) : NULL;
+    AUTO_TEXT *take = memory_format("SET TRANSACTION SNAPSHOT %s", literal ? literal : "");
+
+    return database_run(database, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, error) &&
+           (!snapshot || database_run(database, take, NULL, error));
+}
+
+static bool share_snapshot(Database *database, char **ret, Error *error)
+{
+    return database_value(database, "SELECT pg_catalog.pg_export_snapshot()", ret, error);
 }
 
 static bool begin_writing(Database *database, Error *error)
@@ -69,11 +78,9 @@ static bool begin_writing(Database *database, Error *error)
 }
 
 typedef struct Stream {
-    AgentIo *io;
     const CopyTable *table;
-    const char *doing;
     RowHasher *hasher;
-    RowDigest *digest;
+    RowsCount count;
     bool header_seen;
 } Stream;
 
@@ -126,9 +133,8 @@ static bool hash_message(Stream *stream, const char *message, size_t length, Err
         if (!hash_fields(stream, bytes, length, error))
             return false;
     }
-    row_hasher_end(stream->hasher, stream->digest);
-    rows_progress(stream->io, stream->doing, stream->table, stream->digest->rows);
-    return true;
+    row_hasher_end(stream->hasher, stream->count.digest);
+    return rows_count(&stream->count, error);
 }
 
 static bool put(PGconn *to, const char *message, int length, Error *error)
@@ -151,17 +157,28 @@ static bool pump(Stream *stream, PGconn *from, PGconn *to, Error *error)
     }
 }
 
-static char *copy_command(const CopyTable *table, const char *direction)
+static char *copy_out(const RowsChunk *chunk)
 {
-    return memory_format("COPY %s (%s) %s%s", table->quoted, table->columns, direction,
+    const CopyTable *table = chunk->table;
+    const char *format = table->binary ? " (FORMAT binary)" : "";
+
+    if (!chunk->where)
+        return memory_format("COPY %s (%s) TO STDOUT%s", table->quoted, table->columns, format);
+    return memory_format("COPY (SELECT %s FROM %s WHERE %s) TO STDOUT%s", table->columns,
+        table->quoted, chunk->where, format);
+}
+
+static char *copy_in(const CopyTable *table)
+{
+    return memory_format("COPY %s (%s) FROM STDIN%s", table->quoted, table->columns,
         table->binary ? " (FORMAT binary)" : "");
 }
 
-static bool copy_table(const RowsPipe *pipe, Stream *stream, Error *error)
+static bool copy_rows(const RowsPipe *pipe, const RowsChunk *chunk, Stream *stream, Error *error)
 {
     PGconn *from = database_native(pipe->from), *to = database_native(pipe->to);
-    AUTO_TEXT *out = copy_command(stream->table, "TO STDOUT");
-    AUTO_TEXT *in = copy_command(stream->table, "FROM STDIN");
+    AUTO_TEXT *out = copy_out(chunk);
+    AUTO_TEXT *in = copy_in(chunk->table);
     bool pumped;
 
     if (!start(from, out, PGRES_COPY_OUT, error) || !start(to, in, PGRES_COPY_IN, error))
@@ -178,25 +195,27 @@ static bool copy_table(const RowsPipe *pipe, Stream *stream, Error *error)
     return finish(to, error);
 }
 
-static bool copy(const RowsPipe *pipe, const CopyTable *table, RowDigest *ret, Error *error)
+static bool copy(const RowsPipe *pipe, const RowsChunk *chunk, RowDigest *ret, Error *error)
 {
     AUTO(RowHasher) *hasher = row_hasher_new();
+    AUTO_TEXT *delete = rows_delete_statement(chunk);
     Stream stream = {
-        .io = pipe->io, .table = table, .doing = "copying", .hasher = hasher, .digest = ret
+        .table = chunk->table, .hasher = hasher, .count = { pipe->meter, chunk->table, ret, 0, 0 }
     };
 
-    return database_run(pipe->to, "BEGIN", NULL, error) && copy_table(pipe, &stream, error) &&
-           database_run(pipe->to, "COMMIT", NULL, error);
+    return database_run(pipe->to, "BEGIN", NULL, error) &&
+           (!chunk->again || database_run(pipe->to, delete, NULL, error)) &&
+           copy_rows(pipe, chunk, &stream, error) && database_run(pipe->to, "COMMIT", NULL, error);
 }
 
 static bool digest(
-    AgentIo *io, Database *database, const CopyTable *table, RowDigest *ret, Error *error)
+    Database *database, const RowsChunk *chunk, RowsMeter *meter, RowDigest *ret, Error *error)
 {
     AUTO(RowHasher) *hasher = row_hasher_new();
-    AUTO_TEXT *out = copy_command(table, "TO STDOUT");
+    AUTO_TEXT *out = copy_out(chunk);
     PGconn *connection = database_native(database);
     Stream stream = {
-        .io = io, .table = table, .doing = "verifying", .hasher = hasher, .digest = ret
+        .table = chunk->table, .hasher = hasher, .count = { meter, chunk->table, ret, 0, 0 }
     };
 
     return start(connection, out, PGRES_COPY_OUT, error) && pump(&stream, connection, NULL, error);
@@ -204,6 +223,7 @@ static bool digest(
 
 const RowsDriver rows_postgresql = {
     .begin_reading = begin_reading,
+    .share_snapshot = share_snapshot,
     .begin_writing = begin_writing,
     .copy = copy,
     .digest = digest,

@@ -4,8 +4,6 @@
 
 #include "agent/handlers/copy/rows_driver.h"
 
-#define PROGRESS_EVERY 4096 /* rows */
-
 static const RowsDriver *const drivers[] = {
     [DATABASE_MYSQL] = &rows_mysql,
     [DATABASE_POSTGRESQL] = &rows_postgresql,
@@ -13,9 +11,14 @@ static const RowsDriver *const drivers[] = {
 static_assert(
     sizeof(drivers) / sizeof(drivers[0]) == DATABASE_TYPE_COUNT, "every DatabaseType is copied");
 
-bool rows_begin_reading(Database *database, Error *error)
+bool rows_begin_reading(Database *database, const char *snapshot, Error *error)
 {
-    return drivers[database_type(database)]->begin_reading(database, error);
+    return drivers[database_type(database)]->begin_reading(database, snapshot, error);
+}
+
+bool rows_share_snapshot(Database *database, char **ret, Error *error)
+{
+    return drivers[database_type(database)]->share_snapshot(database, ret, error);
 }
 
 bool rows_begin_writing(Database *database, Error *error)
@@ -23,27 +26,49 @@ bool rows_begin_writing(Database *database, Error *error)
     return drivers[database_type(database)]->begin_writing(database, error);
 }
 
-bool rows_copy(const RowsPipe *pipe, const CopyTable *table, RowDigest *ret, Error *error)
+bool rows_copy(const RowsPipe *pipe, const RowsChunk *chunk, RowDigest *ret, Error *error)
 {
     *ret = (RowDigest){ 0 };
-    return drivers[database_type(pipe->from)]->copy(pipe, table, ret, error) ||
-           error_prefix(error, "copying %s: ", table->name);
+    return drivers[database_type(pipe->from)]->copy(pipe, chunk, ret, error) ||
+           error_prefix(error, "copying %s: ", chunk->table->name);
 }
 
 bool rows_digest(
-    AgentIo *io, Database *database, const CopyTable *table, RowDigest *ret, Error *error)
+    Database *database, const RowsChunk *chunk, RowsMeter *meter, RowDigest *ret, Error *error)
 {
     *ret = (RowDigest){ 0 };
-    return drivers[database_type(database)]->digest(io, database, table, ret, error) ||
-           error_prefix(error, "reading %s: ", table->name);
+    return drivers[database_type(database)]->digest(database, chunk, meter, ret, error) ||
+           error_prefix(error, "reading %s: ", chunk->table->name);
 }
 
-void rows_progress(AgentIo *io, const char *doing, const CopyTable *table, uint64_t rows)
+bool rows_meter_add(
+    RowsMeter *meter, const CopyTable *table, uint64_t rows, uint64_t bytes, Error *error)
 {
-    AUTO_TEXT *what = NULL;
+    uint64_t all = atomic_fetch_add(&meter->rows, rows) + rows;
 
-    if (rows % PROGRESS_EVERY != 0)
-        return;
-    what = memory_format("%s %s", doing, table->name);
-    io->progress(io->self, what, rows, table->estimated > rows ? table->estimated : rows);
+    (void)atomic_fetch_add(&meter->bytes, bytes);
+    if (meter->io) {
+        AUTO_TEXT *what = memory_format("%s %s", meter->doing, table->name);
+
+        meter->io->progress(
+            meter->io->self, what, all, table->estimated > all ? table->estimated : all);
+    }
+    return !atomic_load(&meter->stopped) || error_set(error, ERROR_CANCELLED, "cancelled");
+}
+
+bool rows_count(RowsCount *count, Error *error)
+{
+    uint64_t rows = count->digest->rows - count->rows, bytes = count->digest->bytes - count->bytes;
+
+    if (rows < ROWS_METER_ROWS && bytes < ROWS_METER_BYTES)
+        return true;
+    count->rows = count->digest->rows;
+    count->bytes = count->digest->bytes;
+    return rows_meter_add(count->meter, count->table, rows, bytes, error);
+}
+
+char *rows_delete_statement(const RowsChunk *chunk)
+{
+    return memory_format("DELETE FROM %s%s%s", chunk->table->quoted, chunk->where ? " WHERE " : "",
+        chunk->where ? chunk->where : "");
 }

@@ -1,35 +1,61 @@
 #pragma once
 
 /*
- * Moves and digests the rows of one table, in the form that is exact for its server: PostgreSQL by
- * binary COPY with named columns, MySQL by multi-row INSERT of each value's own bytes.
+ * Moves and digests rows, in the form that is exact for their server: PostgreSQL by binary COPY
+ * with named columns, MySQL by multi-row INSERT of each value's own bytes.
  *
  *   rows_begin_reading(production)   one snapshot for everything that is read from it
  *   rows_begin_writing(staging)
- *   rows_copy()                      one table, in one transaction on staging; digests what it read
- *   rows_digest()                    the same digest of a table as it is
+ *   rows_copy()                      one chunk, in one transaction on staging; digests what it read
+ *   rows_digest()                    the same digest of a chunk as it is
+ *
+ * Several threads may copy and digest at a time, each over connections of its own; what they share
+ * is the catalogue, which nobody changes, and the meter.
  *
  * Memory: one row or one batch of 1 MiB, whichever is larger. Errors: ERROR_PRECONDITION a row that
- * staging cannot take (MySQL: max_allowed_packet), else those of the server.
+ * staging cannot take (MySQL: max_allowed_packet), ERROR_CANCELLED a meter that was stopped, else
+ * those of the server.
  */
+
+#include <stdatomic.h>
 
 #include "agent/core/agent_io.h"
 #include "agent/handlers/copy/catalogue.h"
 #include "agent/handlers/copy/row_digest.h"
 
+/* What the readers and writers that share it have done so far, and how they are told to end. */
+typedef struct RowsMeter {
+    atomic_uint_least64_t rows, bytes;
+    atomic_bool stopped; /* set by anybody: all end at their next rows_meter_add() */
+    AgentIo *io;         /* whose screen is told now and then, where one thread does all; or NULL */
+    const char *doing;   /* "copying"; goes with io */
+} RowsMeter;
+
+/* Rows of one table. */
+typedef struct RowsChunk {
+    const CopyTable *table;
+    const char *where; /* an SQL condition on its columns; NULL: all rows */
+    bool again;        /* staging may hold some of them: rows_copy() deletes these first */
+} RowsChunk;
+
 typedef struct RowsPipe {
-    AgentIo *io;
     Database *from, *to;
+    RowsMeter *meter;
 } RowsPipe;
 
-bool rows_begin_reading(Database *database, Error *error)
+/* `snapshot`: of rows_share_snapshot() on another connection, or NULL for one of its own. */
+bool rows_begin_reading(Database *database, const char *snapshot, Error *error)
+    __attribute__((nonnull(1, 3), warn_unused_result));
+/* Names the snapshot that the connection reads; *ret NULL on servers that cannot share one. */
+bool rows_share_snapshot(Database *database, char **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
 bool rows_begin_writing(Database *database, Error *error)
     __attribute__((nonnull, warn_unused_result));
-bool rows_copy(const RowsPipe *pipe, const CopyTable *table, RowDigest *ret, Error *error)
+bool rows_copy(const RowsPipe *pipe, const RowsChunk *chunk, RowDigest *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
-bool rows_digest(AgentIo *io, Database *database, const CopyTable *table, RowDigest *ret,
+bool rows_digest(Database *database, const RowsChunk *chunk, RowsMeter *meter, RowDigest *ret,
     Error *error) __attribute__((nonnull, warn_unused_result));
-/* Tells the screen now and then: "rows of REG_LOG". */
-void rows_progress(AgentIo *io, const char *doing, const CopyTable *table, uint64_t rows)
-    __attribute__((nonnull));
+/* Counts what was done since the last call, every some thousand rows; false (ERROR_CANCELLED) when
+ * the meter was stopped. */
+bool rows_meter_add(RowsMeter *meter, const CopyTable *table, uint64_t rows, uint64_t bytes,
+    Error *error) __attribute__((nonnull, warn_unused_result));
