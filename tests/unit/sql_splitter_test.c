@@ -136,7 +136,10 @@ static void conditional_comments_of_mysql_are_code(void **state)
         { MYSQL, "CREATE TABLE t (a INT) /*!50100 PARTITION BY HASH (a) */;SELECT 1",
             "CREATE TABLE t (a INT) /*!50100 PARTITION BY HASH (a) */ | SELECT 1" },
         { MYSQL, "/*M!100100 SET x = '*/' */;SELECT 1", "/*M!100100 SET x = '*/' */ | SELECT 1" },
-        { MYSQL, "/*! SELECT 1; SELECT 2 */;SELECT 3", "/*! SELECT 1; SELECT 2 */ | SELECT 3" },
+        { MYSQL, "SELECT 1;\n/*! SELECT 1; SELECT 2 */;SELECT 3",
+            "error: line 2 has ';' inside of a conditional comment, which the mysql client cuts "
+            "there: write its content as plain statements, or choose another DELIMITER" },
+        { MYSQL, "DELIMITER ;;\n/*! SELECT 1; SELECT 2 */;;", "/*! SELECT 1; SELECT 2 */" },
         { MYSQL, "/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER x */;",
             "/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`%`*/ /*!50003 TRIGGER x */" },
         { PG, "/*!40101 SET NAMES utf8 */;SELECT 1", "SELECT 1" },
@@ -154,6 +157,11 @@ static void delimiter_lines_change_what_ends_a_statement(void **state)
         { MYSQL, "DELIMITER $$\nCREATE TRIGGER t BEGIN SELECT 1; END$$\nDELIMITER ;\nSELECT 2",
             "CREATE TRIGGER t BEGIN SELECT 1; END | SELECT 2" },
         { MYSQL, "DELIMITER ;;\nSELECT 1; SELECT 2;;\nDELIMITER ;\n", "SELECT 1; SELECT 2" },
+        { MYSQL, "DELIMITER '//'\nSELECT 1; //\n delimiter \";\"\nSELECT 2; SELECT 3",
+            "SELECT 1; | SELECT 2 | SELECT 3" },
+        { MYSQL, "SELECT 1; DELIMITER //\n",
+            "error: DELIMITER in line 1 does not begin its line: the clients do not agree what "
+            "that means" },
         { MYSQL, "DELIMITER",
             "error: DELIMITER in line 1 needs 1 to 16 characters and no backslash" },
         { MYSQL, "SELECT DELIMITER;SELECT 2", "SELECT DELIMITER | SELECT 2" },
@@ -177,6 +185,25 @@ static void bodies_of_postgresql_routines_stay_whole(void **state)
             "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 1 "
             "END; END | SELECT 2" },
         { PG, "BEGIN; SELECT 1; END;", "BEGIN | SELECT 1 | END" },
+        { PG, "SELECT function, begin; SELECT 2;", "SELECT function, begin | SELECT 2" },
+        { PG, "DROP FUNCTION begin; SELECT 2;", "DROP FUNCTION begin | SELECT 2" },
+        { PG, "CREATE TRIGGER x FUNCTION begin; SELECT 2",
+            "CREATE TRIGGER x FUNCTION begin | SELECT 2" },
+    };
+
+    (void)state;
+    CHECK(cases);
+}
+
+/* The mark of UTF-8 is no text, and the mysql client sends no returns, not even in strings. */
+static void a_script_from_windows_is_read_as_the_clients_do(void **state)
+{
+    static const Case cases[] = {
+        { MYSQL, "\xef\xbb\xbfSELECT 'a\r\nb\rc';\r\nSELECT\r\n2;\r\n",
+            "SELECT 'a\nb\rc' | SELECT\n2" },
+        { MYSQL, "DELIMITER //\r\nSELECT 1;\r\n//\r\nDELIMITER ;\r\nSELECT 2;",
+            "SELECT 1; | SELECT 2" },
+        { PG, "\xef\xbb\xbfSELECT 'a\r\nb';\r\nSELECT 2;\r\n", "SELECT 'a\r\nb' | SELECT 2" },
     };
 
     (void)state;
@@ -189,6 +216,9 @@ static void commands_of_client_programs_are_refused(void **state)
         { PG, "SELECT 1;\n\\connect x",
             "error: line 2 has a backslash outside of a string: "
             "commands of psql cannot be in a script" },
+        { PG, "SELECT 1\\; SELECT 2;",
+            "error: line 1 has a backslash outside of a string: commands of psql cannot be in a "
+            "script" },
         { MYSQL, "SELECT 1\\G",
             "error: line 1 has a backslash outside of a string: commands of "
             "the mysql client cannot be in a script" },
@@ -373,6 +403,7 @@ int main(void)
         cmocka_unit_test(conditional_comments_of_mysql_are_code),
         cmocka_unit_test(delimiter_lines_change_what_ends_a_statement),
         cmocka_unit_test(bodies_of_postgresql_routines_stay_whole),
+        cmocka_unit_test(a_script_from_windows_is_read_as_the_clients_do),
         cmocka_unit_test(commands_of_client_programs_are_refused),
         cmocka_unit_test(a_statement_knows_its_line_and_kind),
         cmocka_unit_test(a_migration_script_passes_the_check),

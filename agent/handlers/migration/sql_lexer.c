@@ -5,7 +5,7 @@
 
 void sql_lexer_init(SqlLexer *lexer, const char *text, DatabaseType type)
 {
-    *lexer = (SqlLexer){ .at = text, .line = 1, .type = type };
+    *lexer = (SqlLexer){ .text = text, .at = text, .line = 1, .type = type };
 }
 
 void sql_lexer_advance(SqlLexer *lexer, size_t length)
@@ -33,7 +33,7 @@ static bool starts_with(const char *at, const char *prefix)
 
 static bool delimiter_begins(const SqlLexer *lexer, const char *at)
 {
-    return lexer->delimiter && lexer->conditional == 0 && starts_with(at, lexer->delimiter);
+    return lexer->delimiter && starts_with(at, lexer->delimiter);
 }
 
 bool sql_lexer_is_at_delimiter(const SqlLexer *lexer)

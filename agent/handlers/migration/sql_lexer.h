@@ -32,6 +32,7 @@ typedef struct SqlToken {
 } SqlToken;
 
 typedef struct SqlLexer {
+    const char *text; /* all of it */
     const char *at;
     unsigned line;
     DatabaseType type;
@@ -45,7 +46,7 @@ bool sql_lexer_skip(SqlLexer *lexer, Error *error) __attribute__((nonnull, warn_
 /* ERROR_INVALID: a string, quoted name or comment without an end, with the line it began in. */
 bool sql_lexer_next(SqlLexer *lexer, SqlToken *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
-/* Says whether the delimiter begins here, outside of a conditional comment. */
+/* Says whether the delimiter begins here. */
 bool sql_lexer_is_at_delimiter(const SqlLexer *lexer) __attribute__((nonnull));
 /* Moves on by `length` bytes of the text, counting lines. */
 void sql_lexer_advance(SqlLexer *lexer, size_t length) __attribute__((nonnull));

@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 
 #define DELIMITER_MAX 16
+#define UTF8_MARK     "\xef\xbb\xbf"
 
 static const char *const kind_names[] = {
     [SQL_DEFINITION] = "definition",
@@ -81,6 +82,7 @@ typedef struct Splitter {
     const char *end;   /* after its last token */
     unsigned line;
     size_t words;                 /* words of it so far */
+    bool heading;                 /* they may begin CREATE [OR REPLACE] FUNCTION */
     bool routine;                 /* it creates a function or procedure */
     unsigned parentheses, blocks; /* PostgreSQL: how deep a ";" does not end it */
 } Splitter;
@@ -101,26 +103,59 @@ static void end_statement(Splitter *splitter)
     }
     splitter->begin = NULL;
     splitter->words = 0;
-    splitter->routine = false;
+    splitter->heading = splitter->routine = false;
     splitter->parentheses = splitter->blocks = 0;
 }
 
+static bool begins_its_line(const SqlLexer *lexer, const SqlToken *token)
+{
+    const char *c = token->begin;
+
+    while (c > lexer->text && (c[-1] == ' ' || c[-1] == '\t'))
+        c--;
+    return c == lexer->text || c[-1] == '\n';
+}
+
 /* The rest of a DELIMITER line, which the client reads and the server never sees. */
-static bool read_delimiter(Splitter *splitter, Error *error)
+static bool read_delimiter(Splitter *splitter, const SqlToken *word, Error *error)
 {
     SqlLexer *lexer = &splitter->lexer;
     size_t length;
+    bool quoted;
 
+    if (!begins_its_line(lexer, word))
+        return error_set(error, ERROR_INVALID,
+            "DELIMITER in line %u does not begin its line: the clients do not agree what that "
+            "means",
+            lexer->line);
     sql_lexer_advance(lexer, strspn(lexer->at, " \t"));
-    length = strcspn(lexer->at, " \t\r\n");
+    quoted = strchr("'\"`", *lexer->at) && *lexer->at != '\0';
+    length = quoted ? strcspn(lexer->at + 1, (char[]){ *lexer->at, '\n', '\0' })
+                    : strcspn(lexer->at, " \t\n");
     if (length == 0 || length > DELIMITER_MAX || memchr(lexer->at, '\\', length))
         return error_set(error, ERROR_INVALID,
             "DELIMITER in line %u needs 1 to %d characters and no backslash", lexer->line,
             DELIMITER_MAX);
-    memcpy(splitter->delimiter, lexer->at, length);
+    memcpy(splitter->delimiter, lexer->at + quoted, length);
     splitter->delimiter[length] = '\0';
     sql_lexer_advance(lexer, strcspn(lexer->at, "\n"));
     return true;
+}
+
+/* psql: a routine is what begins with CREATE [OR REPLACE] FUNCTION or PROCEDURE. */
+static void count_word(Splitter *splitter, const SqlToken *token)
+{
+    const size_t words = ++splitter->words;
+
+    if (words == 1)
+        splitter->heading = sql_token_is(token, "CREATE");
+    else if (splitter->heading && words % 2 == 0 &&
+             (sql_token_is(token, "FUNCTION") || sql_token_is(token, "PROCEDURE")))
+        splitter->routine = true;
+    else
+        splitter->heading =
+            splitter->heading && ((words == 2 && sql_token_is(token, "OR")) ||
+                                     (words == 3 && sql_token_is(token, "REPLACE")));
 }
 
 /* psql: inside parentheses and inside BEGIN ATOMIC … END of a routine, ";" does not end it. */
@@ -132,10 +167,7 @@ static void count_depth(Splitter *splitter, const SqlToken *token)
         splitter->parentheses--;
     if (token->kind != SQL_TOKEN_WORD)
         return;
-    splitter->words++;
-    if (splitter->words > 1 && splitter->words <= 4 &&
-        (sql_token_is(token, "FUNCTION") || sql_token_is(token, "PROCEDURE")))
-        splitter->routine = true;
+    count_word(splitter, token);
     if (!splitter->routine || splitter->parentheses > 0)
         return;
     if (sql_token_is(token, "BEGIN") || (splitter->blocks > 0 && sql_token_is(token, "CASE")))
@@ -159,7 +191,7 @@ static bool add_token(Splitter *splitter, Error *error)
     if (!sql_lexer_next(&splitter->lexer, &token, error))
         return false;
     if (mysql && !splitter->begin && sql_token_is(&token, "DELIMITER"))
-        return read_delimiter(splitter, error);
+        return read_delimiter(splitter, &token, error);
     if (!mysql && !splitter->begin && sql_token_is(&token, "COPY"))
         return error_set(error, ERROR_INVALID,
             "line %u holds COPY, which a migration script may not: write the rows as INSERT",
@@ -178,6 +210,18 @@ static bool add_token(Splitter *splitter, Error *error)
     return true;
 }
 
+static bool take_delimiter(Splitter *splitter, Error *error)
+{
+    if (splitter->lexer.conditional > 0)
+        return error_set(error, ERROR_INVALID,
+            "line %u has '%s' inside of a conditional comment, which the mysql client cuts there: "
+            "write its content as plain statements, or choose another DELIMITER",
+            splitter->lexer.line, splitter->delimiter);
+    sql_lexer_advance(&splitter->lexer, strlen(splitter->delimiter));
+    end_statement(splitter);
+    return true;
+}
+
 static bool read_statements(Splitter *splitter, Error *error)
 {
     SqlLexer *lexer = &splitter->lexer;
@@ -189,8 +233,8 @@ static bool read_statements(Splitter *splitter, Error *error)
             break;
         if (sql_lexer_is_at_delimiter(lexer) && splitter->parentheses == 0 &&
             splitter->blocks == 0) {
-            sql_lexer_advance(lexer, strlen(splitter->delimiter));
-            end_statement(splitter);
+            if (!take_delimiter(splitter, error))
+                return false;
         } else if (!add_token(splitter, error)) {
             return false;
         }
@@ -199,13 +243,29 @@ static bool read_statements(Splitter *splitter, Error *error)
     return true;
 }
 
+/* Both clients leave the mark of UTF-8 out, and the mysql client the returns before line ends. */
+static char *as_the_client_reads(const char *script, DatabaseType type)
+{
+    const char *from = strncmp(script, UTF8_MARK, strlen(UTF8_MARK)) == 0 ? script + 3 : script;
+    char *read = memory_text(from), *to = read;
+
+    if (type != DATABASE_MYSQL)
+        return read;
+    for (; *from; from++)
+        if (!(from[0] == '\r' && from[1] == '\n'))
+            *to++ = *from;
+    *to = '\0';
+    return read;
+}
+
 bool sql_script_split(const char *script, DatabaseType type, SqlScript **ret, Error *error)
 {
     AUTO(SqlScript) *made = memory_new(sizeof(*made));
+    AUTO_TEXT *text = as_the_client_reads(script, type);
     Splitter splitter = { .delimiter = ";", .script = made };
 
     made->arena = arena_new();
-    sql_lexer_init(&splitter.lexer, script, type);
+    sql_lexer_init(&splitter.lexer, text, type);
     splitter.lexer.delimiter = splitter.delimiter;
     if (!read_statements(&splitter, error))
         return false;

@@ -1,0 +1,3 @@
+SET @a := 1;
+SET @`b;c` = 2, @'d;e' = 3;
+SELECT @a, @`b;c`;

@@ -1,0 +1,3 @@
+﻿-- x
+SELECT 1;
+SELECT 2;

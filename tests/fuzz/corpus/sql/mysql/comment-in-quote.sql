@@ -1,0 +1,2 @@
+SELECT '-- no;', "/* no;", `# no;`, '/*! no; */';
+SELECT 2;

@@ -1,0 +1,2 @@
+/*! SELECT 1 /* in; */ , 2 */;
+SELECT 3;

@@ -1,0 +1,7 @@
+-- DELIMITER //
+/*
+DELIMITER //
+*/
+# DELIMITER //
+SELECT 1;
+SELECT 2;

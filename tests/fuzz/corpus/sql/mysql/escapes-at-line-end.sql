@@ -1,0 +1,4 @@
+SELECT 'a\
+b;';
+SELECT 'c\\';
+SELECT 2;

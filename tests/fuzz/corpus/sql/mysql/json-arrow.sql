@@ -1,0 +1,2 @@
+SELECT '{"a;":1}' -> '$';
+SELECT JSON_EXTRACT('{"a":";"}', '$.a');

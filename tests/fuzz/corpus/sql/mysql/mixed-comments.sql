@@ -1,0 +1,5 @@
+/* a */ -- b
+# c
+/* d */ SELECT 1 /* e */ -- f;
+;
+SELECT 2;

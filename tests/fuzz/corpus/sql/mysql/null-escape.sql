@@ -1,0 +1,2 @@
+SELECT \N;
+SELECT 1, \N ;

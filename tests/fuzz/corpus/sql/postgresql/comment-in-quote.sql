@@ -1,0 +1,3 @@
+SELECT '-- no;', $$/* no;$$;
+SELECT 1 AS "-- no;";
+SELECT 2;

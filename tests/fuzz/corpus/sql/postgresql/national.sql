@@ -1,0 +1,3 @@
+SELECT n'a\';
+SELECT xe'a';
+SELECT 3;

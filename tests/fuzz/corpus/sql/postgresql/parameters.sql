@@ -1,0 +1,3 @@
+PREPARE q(int) AS SELECT $1;
+PREPARE r(int, int) AS SELECT $1+$2;
+SELECT 3;

@@ -1,0 +1,3 @@
+SELECT '{"a;":1}'::jsonb ? 'a;';
+SELECT '{"a":1}'::jsonb #> '{a}';
+SELECT '{"a":1}'::jsonb @> '{}';
