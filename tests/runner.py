@@ -174,7 +174,7 @@ def lint(count):
             count.one(True, file)
         except SyntaxError as failure:
             count.one(False, f"lint: {file}", str(failure))
-    for file in tracked("*.sh", "deploy/*", "tests/run", ".ci/run"):
+    for file in tracked("*.sh", "deploy/*", "tests/run", "tests/bench/run", ".ci/run"):
         if (TOP / file).read_bytes().startswith(b"#!/bin/sh"):
             done = run(["sh", "-n", file])
             count.one(done.returncode == 0, f"lint: {file}", done.stdout)
