@@ -126,32 +126,81 @@ static void a_backup_is_one_that_was_restored(void **state)
     for_both_types(is_restored);
 }
 
-static void flip_a_bit(const char *path)
+static void flip_a_bit(const char *path, off_t at)
 {
     AUTO_FD fd = open(path, O_RDWR | O_CLOEXEC);
     char byte;
 
     assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &byte, 1, 700), 1);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
     byte ^= 4;
-    assert_int_equal(pwrite(fd, &byte, 1, 700), 1);
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+}
+
+static off_t size_of(const char *path)
+{
+    struct stat about;
+
+    assert_int_equal(stat(path, &about), 0);
+    return about.st_size;
 }
 
 static void finds_flipped_bit(DatabaseType type)
 {
     AUTO(Lab) *lab = lab_new(type);
     FACTS_AUTO(evidence);
+    const char *dump;
+    off_t size;
 
     lab_agent_succeeds(lab->agent, &handler_backup_database, &lab->command, &evidence);
-    flip_a_bit(facts_get(&evidence, "dump"));
-    lab_agent_fails(lab->agent, &handler_backup_database, &lab->command, ERROR_MISMATCH,
-        "does not hold what was written");
+    dump = facts_get(&evidence, "dump");
+    size = size_of(dump);
+    for (off_t part = 0; part <= 2; part++) {
+        FACTS_AUTO(again);
+        off_t at = part * (size - 1) / 2;
+
+        flip_a_bit(dump, at);
+        lab_agent_fails(lab->agent, &handler_backup_database, &lab->command, ERROR_MISMATCH,
+            "does not hold what was written");
+        flip_a_bit(dump, at);
+        assert_int_equal(
+            lab_agent_succeeds(lab->agent, &handler_backup_database, &lab->command, &again),
+            RESULT_ALREADY);
+    }
 }
 
 static void one_flipped_bit_is_found(void **state)
 {
     (void)state;
     for_both_types(finds_flipped_bit);
+}
+
+/* As an administrator would: the words that the README gives. */
+static void restores_by_hand(DatabaseType type)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    const DatabaseLogin *login = &lab->database->staging;
+    FACTS_AUTO(evidence);
+    AUTO_TEXT *words = NULL;
+    AUTO_TEXT *rows = NULL;
+
+    lab_agent_succeeds(lab->agent, &handler_backup_database, &lab->command, &evidence);
+    words = type == DATABASE_MYSQL
+                ? memory_format("zstd -dc %s | mariadb --defaults-file=%s --binary-mode"
+                                " --max-allowed-packet=1G --default-character-set=utf8mb4 dumped",
+                      facts_get(&evidence, "dump"), login->option_file)
+                : memory_format("zstd -dc %s | PGSERVICEFILE=%s pg_restore --exit-on-error"
+                                " --no-owner --dbname='service=staging dbname=dumped'",
+                      facts_get(&evidence, "dump"), login->service_file);
+    lab_shell(words);
+    rows = lab_value(lab->staging, "SELECT COUNT(*) FROM odd JOIN child ON odd.a = child.a");
+    assert_string_equal(rows, "2");
+}
+
+static void the_dump_can_be_restored_by_hand(void **state)
+{
+    (void)state;
+    for_both_types(restores_by_hand);
 }
 
 static void survives_death(DatabaseType type)
@@ -229,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_backup_is_one_that_was_restored),
         cmocka_unit_test(a_row_that_comes_back_otherwise_is_named),
+        cmocka_unit_test(the_dump_can_be_restored_by_hand),
         cmocka_unit_test(one_flipped_bit_is_found),
         cmocka_unit_test(a_scratch_database_that_a_crash_left_is_dropped),
         cmocka_unit_test(a_dump_that_cannot_be_made_or_restored_is_no_backup),

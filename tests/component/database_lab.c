@@ -160,6 +160,13 @@ void lab_make_layout(
     lab_run_file(config, side, sql);
 }
 
+void lab_shell(const char *words)
+{
+    const char *argv[] = { "bash", "-e", "-o", "pipefail", "-c", words, NULL };
+
+    run_program(argv, "/dev/null", "/dev/null");
+}
+
 char *lab_source(const char *relative)
 {
     return memory_format("%s/%s", setting("DSS_TEST_ROOT"), relative);

@@ -27,6 +27,8 @@ void lab_run_file(const AgentDatabase *config, DatabaseSide side, const char *pa
 /* Makes the database anew with that layout ("4.0") and, above 0, so many megabytes of rows. */
 void lab_make_layout(const AgentDatabase *config, DatabaseSide side, const char *layout,
     unsigned megabytes) __attribute__((nonnull));
+/* Runs a line of an administrator's shell, which has to succeed. */
+void lab_shell(const char *words) __attribute__((nonnull));
 /* An absolute path of the source tree; a path in the test's own folder. The caller frees. */
 char *lab_source(const char *relative) __attribute__((nonnull, returns_nonnull));
 char *lab_file(const char *name) __attribute__((nonnull, returns_nonnull));

@@ -141,7 +141,7 @@ static bool add_layout(Backup *backup, Facts *values, Error *error)
     return true;
 }
 
-static bool fill_manifest(Backup *backup, const DumpFile *file, Error *error)
+static bool fill_manifest(Backup *backup, const CompressedFile *file, Error *error)
 {
     Facts *values = &backup->manifest.values;
     AUTO_TEXT *taken = time_now();
@@ -170,7 +170,8 @@ static bool check_space(const Backup *backup, Error *error)
     uint64_t needed = 0, bytes, inodes;
 
     for (size_t i = 0; i < backup->catalogue->table_count; i++)
-        needed += 2 * backup->digests[i].bytes; /* a byte of a blob is two digits in a dump */
+        needed += backup->digests[i].bytes;
+    needed += needed / 8; /* a blob's digits compress to little more than its bytes */
     if (!file_free_space(backup->folder, &bytes, &inodes, error))
         return false;
     if (bytes < needed)
@@ -183,7 +184,7 @@ static bool check_space(const Backup *backup, Error *error)
 
 static bool make_dump(Backup *backup, Error *error)
 {
-    DumpFile file;
+    CompressedFile file;
 
     backup->io->progress(backup->io->self, "dump", 0, 1);
     if (!check_space(backup, error) ||
