@@ -7,9 +7,14 @@
 
 #include "common/base/memory.h"
 
+#define GATHERED_BYTES 4096 /* rows up to this size are hashed in one go, the fast way */
+
 struct RowHasher {
-    XXH3_state_t *state;
+    XXH3_state_t *state; /* of a row that was larger; begun at its first spill */
     uint64_t bytes;
+    size_t gathered;
+    bool spilled;
+    unsigned char row[GATHERED_BYTES];
 };
 
 RowHasher *row_hasher_new(void)
@@ -18,8 +23,7 @@ RowHasher *row_hasher_new(void)
 
     hasher->state = XXH3_createState();
     if (!hasher->state)
-        abort();                             /* out of memory */
-    (void)XXH3_128bits_reset(hasher->state); /* fails for NULL only */
+        abort(); /* out of memory */
     return hasher;
 }
 
@@ -31,20 +35,56 @@ void row_hasher_free(RowHasher *hasher)
     free(hasher);
 }
 
+/* Reset and update fail for a NULL state only. */
+static void spill(RowHasher *hasher)
+{
+    if (!hasher->spilled)
+        (void)XXH3_128bits_reset(hasher->state);
+    hasher->spilled = true;
+    (void)XXH3_128bits_update(hasher->state, hasher->row, hasher->gathered);
+    hasher->gathered = 0;
+}
+
+static void gather(RowHasher *hasher, const void *bytes, size_t length)
+{
+    if (length > GATHERED_BYTES - hasher->gathered)
+        spill(hasher);
+    if (length > GATHERED_BYTES) {
+        (void)XXH3_128bits_update(hasher->state, bytes, length);
+        return;
+    }
+    memcpy(hasher->row + hasher->gathered, bytes, length);
+    hasher->gathered += length;
+}
+
 void row_hasher_value(RowHasher *hasher, const void *bytes, size_t length)
 {
     uint64_t head = htole64(bytes ? (uint64_t)length : UINT64_MAX);
 
-    /* fails for a NULL state only */
-    (void)XXH3_128bits_update(hasher->state, &head, sizeof(head));
+    gather(hasher, &head, sizeof(head));
     if (bytes && length > 0)
-        (void)XXH3_128bits_update(hasher->state, bytes, length);
+        gather(hasher, bytes, length);
     hasher->bytes += bytes ? length : 0;
+}
+
+static XXH128_hash_t take_hash(RowHasher *hasher)
+{
+    XXH128_hash_t hash;
+
+    if (hasher->spilled) {
+        spill(hasher);
+        hash = XXH3_128bits_digest(hasher->state);
+    } else {
+        hash = XXH3_128bits(hasher->row, hasher->gathered);
+    }
+    hasher->spilled = false;
+    hasher->gathered = 0;
+    return hash;
 }
 
 void row_hasher_end_with(RowHasher *hasher, RowDigest *digest, uint64_t ret[2])
 {
-    XXH128_hash_t hash = XXH3_128bits_digest(hasher->state);
+    XXH128_hash_t hash = take_hash(hasher);
 
     ret[0] = hash.low64;
     ret[1] = hash.high64;
@@ -53,7 +93,6 @@ void row_hasher_end_with(RowHasher *hasher, RowDigest *digest, uint64_t ret[2])
     digest->low += hash.low64;
     digest->high += hash.high64 + (digest->low < hash.low64);
     hasher->bytes = 0;
-    (void)XXH3_128bits_reset(hasher->state); /* fails for NULL only */
 }
 
 void row_hasher_end(RowHasher *hasher, RowDigest *digest)
