@@ -28,6 +28,7 @@ typedef struct CopyTable {
     CopyColumn *column;  /* column_count of them */
     size_t column_count;
     bool has_key;
+    bool has_primary;   /* MySQL: a primary key, whose order is that of the rows */
     bool binary;        /* PostgreSQL: COPY in the binary format is safe for all its types */
     uint64_t estimated; /* rows, for the screen */
 } CopyTable;

@@ -169,6 +169,7 @@ static bool fill_definition(Reading *reading, CopyTable *table, Error *error)
     text_init(&text.create, DDL_MAX);
     text_init(&text.indexes, DDL_MAX);
     text_init(&text.foreign_keys, DDL_MAX);
+    table->has_primary = strstr(rows.rows[0][1], "\n  PRIMARY KEY (") != NULL;
     text.keep_keys = counter_needs_keys(reading, table, rows.rows[0][1]);
     take_apart(table, rows.rows[0][1], &text);
     table->create = arena_text(catalogue->arena, text.create.bytes);

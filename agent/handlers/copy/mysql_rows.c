@@ -1,16 +1,10 @@
 /*
- * MySQL and MariaDB. Values are read without conversion (character_set_results NULL) and written
- * as _binary'…' literals, so that strings and blobs keep their bytes whatever the character sets;
- * numbers, dates and JSON go as the text that the server prints. INSERT rather than LOAD DATA
- * LOCAL: no server setting (local_infile) is needed, and NULL, '' and '\N' cannot be confused.
+ * MySQL and MariaDB. Values are read without conversion (character_set_results NULL), in the order
+ * of the primary key: by a covering secondary index the server would take longer.
  */
 
+#include "agent/handlers/copy/mysql_writer.h"
 #include "agent/handlers/copy/rows_driver.h"
-#include "agent/handlers/database/query_rows.h"
-#include "common/base/text.h"
-
-#define BATCH_BYTES   ((size_t)1 << 20)
-#define PACKET_MARGIN 1024 /* for the protocol's own bytes */
 
 /* A snapshot cannot be shared here: each connection takes its own, and nothing writes meanwhile. */
 static bool begin_reading(Database *database, const char *snapshot, Error *error)
@@ -45,130 +39,46 @@ static bool begin_writing(Database *database, Error *error)
         error);
 }
 
-typedef struct Batch {
-    const RowsPipe *pipe;
-    const CopyTable *table;
-    RowHasher *hasher;
-    RowsCount count;
-    Text insert;
-    size_t rows;
-} Batch;
-
-static void add_escaped(Text *text, const char *value, size_t length)
-{
-    size_t begin = 0;
-
-    for (size_t i = 0; i < length; i++) {
-        if (value[i] != '\'' && value[i] != '\\' && value[i] != '\0')
-            continue;
-        text_add_bytes(text, value + begin, i - begin);
-        if (value[i] == '\0')
-            text_add_bytes(text, "\\0", 2);
-        else
-            text_add_bytes(text, value[i] == '\'' ? "\\'" : "\\\\", 2);
-        begin = i + 1;
-    }
-    text_add_bytes(text, value + begin, length - begin);
-}
-
-static void add_value(Text *text, const CopyColumn *column, const char *value, size_t length)
-{
-    if (!value) {
-        text_add_bytes(text, "NULL", 4);
-        return;
-    }
-    if (column->as_bytes)
-        text_add_bytes(text, "_binary'", 8);
-    else
-        text_add_bytes(text, "'", 1);
-    add_escaped(text, value, length);
-    text_add_bytes(text, "'", 1);
-}
-
-static bool send_batch(Batch *batch, Error *error)
-{
-    if (batch->rows == 0)
-        return true;
-    if (batch->insert.overflow)
-        return error_set(error, ERROR_PRECONDITION,
-            "a row needs more than the %zu bytes that staging's max_allowed_packet allows: raise "
-            "it there",
-            batch->insert.max);
-    if (!database_run(batch->pipe->to, batch->insert.bytes, NULL, error))
-        return false;
-    text_clear(&batch->insert);
-    batch->rows = 0;
-    return true;
-}
-
-static bool add_row(void *self, const DatabaseRow *row, Error *error)
-{
-    Batch *batch = self;
-    const CopyTable *table = batch->table;
-    size_t most = 0;
-
-    for (unsigned i = 0; i < row->count; i++) {
-        row_hasher_value(batch->hasher, row->values[i], row->lengths[i]);
-        most += 2 * row->lengths[i] + 12; /* all escaped, with introducer, quotes and comma */
-    }
-    row_hasher_end(batch->hasher, batch->count.digest);
-    if (batch->insert.length + most > BATCH_BYTES && !send_batch(batch, error))
-        return false;
-    if (batch->rows++ == 0)
-        text_add(&batch->insert, "INSERT INTO %s (%s) VALUES (", table->quoted, table->columns);
-    else
-        text_add_bytes(&batch->insert, ",(", 2);
-    for (unsigned i = 0; i < row->count; i++) {
-        if (i > 0)
-            text_add_bytes(&batch->insert, ",", 1);
-        add_value(&batch->insert, &table->column[i], row->values[i], row->lengths[i]);
-    }
-    text_add_bytes(&batch->insert, ")", 1);
-    return rows_count(&batch->count, error);
-}
-
 static char *select_rows(const RowsChunk *chunk)
 {
-    return memory_format("SELECT %s FROM %s%s%s", chunk->table->reads, chunk->table->quoted,
-        chunk->where ? " WHERE " : "", chunk->where ? chunk->where : "");
+    return memory_format("SELECT %s FROM %s%s%s%s", chunk->table->reads, chunk->table->quoted,
+        chunk->table->has_primary ? " FORCE INDEX (PRIMARY)" : "", chunk->where ? " WHERE " : "",
+        chunk->where ? chunk->where : "");
+}
+
+/* Both readings: with a writer each row goes there too. */
+typedef struct Reading {
+    MysqlWriter *writer;
+    RowHasher *hasher;
+    RowsCount count;
+} Reading;
+
+static bool read_row(void *self, const DatabaseRow *row, Error *error)
+{
+    Reading *reading = self;
+
+    for (unsigned i = 0; i < row->count; i++)
+        row_hasher_value(reading->hasher, row->values[i], row->lengths[i]);
+    row_hasher_end(reading->hasher, reading->count.digest);
+    return (!reading->writer || mysql_writer_add(reading->writer, row, error)) &&
+           rows_count(&reading->count, error);
 }
 
 static bool copy(const RowsPipe *pipe, const RowsChunk *chunk, RowDigest *ret, Error *error)
 {
     AUTO(RowHasher) *hasher = row_hasher_new();
+    AUTO(MysqlWriter) *writer = NULL;
     AUTO_TEXT *sql = select_rows(chunk);
     AUTO_TEXT *delete = rows_delete_statement(chunk);
-    Batch batch = { .pipe = pipe,
-        .table = chunk->table,
-        .hasher = hasher,
-        .count = { pipe->meter, chunk->table, ret, 0, 0 } };
-    uint64_t packet = 0;
-    bool copied;
+    Reading reading = { .hasher = hasher, .count = { pipe->meter, chunk->table, ret, 0, 0 } };
 
-    if (!query_number(pipe->to, "SELECT @@max_allowed_packet", &packet, error))
+    if (!mysql_writer_new(mysql_writer_kind(pipe->to), pipe->to, chunk->table, &writer, error))
         return false;
-    text_init(&batch.insert, (size_t)packet - PACKET_MARGIN); /* the least it can be is 1024 */
-    copied = database_run(pipe->to, "START TRANSACTION", NULL, error) &&
-             (!chunk->again || database_run(pipe->to, delete, NULL, error)) &&
-             database_query(pipe->from, sql, add_row, &batch, error) && send_batch(&batch, error) &&
-             database_run(pipe->to, "COMMIT", NULL, error);
-    text_done(&batch.insert);
-    return copied;
-}
-
-typedef struct Digesting {
-    RowHasher *hasher;
-    RowsCount count;
-} Digesting;
-
-static bool digest_row(void *self, const DatabaseRow *row, Error *error)
-{
-    Digesting *digesting = self;
-
-    for (unsigned i = 0; i < row->count; i++)
-        row_hasher_value(digesting->hasher, row->values[i], row->lengths[i]);
-    row_hasher_end(digesting->hasher, digesting->count.digest);
-    return rows_count(&digesting->count, error);
+    reading.writer = writer;
+    return database_run(pipe->to, "START TRANSACTION", NULL, error) &&
+           (!chunk->again || database_run(pipe->to, delete, NULL, error)) &&
+           database_query(pipe->from, sql, read_row, &reading, error) &&
+           mysql_writer_end(writer, error) && database_run(pipe->to, "COMMIT", NULL, error);
 }
 
 static bool digest(
@@ -176,9 +86,9 @@ static bool digest(
 {
     AUTO(RowHasher) *hasher = row_hasher_new();
     AUTO_TEXT *sql = select_rows(chunk);
-    Digesting digesting = { hasher, { meter, chunk->table, ret, 0, 0 } };
+    Reading reading = { .hasher = hasher, .count = { meter, chunk->table, ret, 0, 0 } };
 
-    return database_query(database, sql, digest_row, &digesting, error);
+    return database_query(database, sql, read_row, &reading, error);
 }
 
 const RowsDriver rows_mysql = {

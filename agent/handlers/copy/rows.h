@@ -2,7 +2,7 @@
 
 /*
  * Moves and digests rows, in the form that is exact for their server: PostgreSQL by binary COPY
- * with named columns, MySQL by multi-row INSERT of each value's own bytes.
+ * with named columns, MySQL by each value's own bytes (mysql_writer.h).
  *
  *   rows_begin_reading(production)   one snapshot for everything that is read from it
  *   rows_begin_writing(staging)

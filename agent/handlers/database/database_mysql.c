@@ -82,6 +82,7 @@ static ErrorKind kind_of_code(unsigned code)
     case CR_UNKNOWN_HOST:
     case CR_SERVER_GONE_ERROR:
     case CR_SERVER_LOST:
+    case CR_STMT_CLOSED: /* the connection broke since it was prepared */
         return ERROR_UNREACHABLE;
     default:
         return ERROR_DATABASE;
@@ -149,14 +150,15 @@ static void find_blockers(const Database *waiting, const char *sql, Text *ret)
     }
 }
 
-static bool set_error(Database *database, const char *sql, Millis started, Error *error)
+bool mysql_client_error(
+    Database *database, MYSQL_STMT *statement, const char *sql, Millis started, Error *error)
 {
     MYSQL *mysql = database->handle;
-    unsigned code = mysql_errno(mysql);
+    unsigned code = statement ? mysql_stmt_errno(statement) : mysql_errno(mysql);
     ErrorKind kind = kind_of_code(code);
     bool waited_long = clock_now() - started >= (Millis)database->limits.statement_s * 1000;
 
-    if (kind == ERROR_UNREACHABLE && sql && waited_long)
+    if (kind == ERROR_UNREACHABLE && waited_long)
         return error_set(error, ERROR_TIMEOUT,
             "no answer from the server within %u s, its effect has to be probed (mysql error %u)",
             database->limits.statement_s, code);
@@ -171,8 +173,9 @@ static bool set_error(Database *database, const char *sql, Millis started, Error
     if (kind == ERROR_TIMEOUT)
         return error_set(error, kind, "the statement did not end within %u s (mysql error %u)",
             database->limits.statement_s, code);
-    return error_set(
-        error, kind, "mysql error %u (%s): %s", code, mysql_sqlstate(mysql), mysql_error(mysql));
+    return error_set(error, kind, "mysql error %u (%s): %s", code,
+        statement ? mysql_stmt_sqlstate(statement) : mysql_sqlstate(mysql),
+        statement ? mysql_stmt_error(statement) : mysql_error(mysql));
 }
 
 static bool deliver_rows(
@@ -189,7 +192,7 @@ static bool deliver_rows(
             return false;
     }
     if (mysql_errno(database->handle) != 0)
-        return set_error(database, "", started, error);
+        return mysql_client_error(database, NULL, "", started, error);
     return true;
 }
 
@@ -201,10 +204,10 @@ static bool query(Database *database, const char *sql, DatabaseRowFunction *row,
     AUTO(MYSQL_RES) *result = NULL;
 
     if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
-        return set_error(database, sql, started, error);
+        return mysql_client_error(database, NULL, sql, started, error);
     result = mysql_use_result(mysql);
     if (!result && mysql_field_count(mysql) > 0)
-        return set_error(database, sql, started, error);
+        return mysql_client_error(database, NULL, sql, started, error);
     if (result && !deliver_rows(database, result, row, self, error))
         return false;
     if (ret_rows)
