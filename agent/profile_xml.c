@@ -3,12 +3,13 @@
 #include <assert.h>
 #include <ctype.h>
 
+#include "agent/core/layout_form.h"
 #include "common/os/digest.h"
 #include "common/os/file.h"
 #include "common/xml/xml_document.h"
 
 #define PROFILE_MAX (8 * 1024 * 1024) /* bytes */
-#define SCRIPT_MAX  (4 * 1024 * 1024) /* bytes */
+#define FILE_MAX    (4 * 1024 * 1024) /* bytes of a file beside it */
 #define WORDS_MAX   20                /* layouts named in one row */
 
 extern const char profile_xsd[];
@@ -56,6 +57,10 @@ static const Field probe_fields[] = {
 static const Field migration_fields[] = {
     { "from", offsetof(ProfileMigration, from) },
     { "file", offsetof(ProfileMigration, file) },
+    { .attribute = NULL },
+};
+static const Field fresh_fields[] = {
+    { "file", offsetof(ProfileFresh, file) },
     { .attribute = NULL },
 };
 static const Field checkpoint_fields[] = {
@@ -266,20 +271,20 @@ static void digest_add_file(Loader *loader, const char *name, const char *bytes,
     digest_add(loader->digest, bytes, length);
 }
 
-static bool load_script(
-    Loader *loader, const xmlNode *node, ProfileMigration *migration, Error *error)
+/* A text beside profile.xml, which becomes part of the digest. */
+static bool load_file(
+    Loader *loader, const xmlNode *node, const char *name, const char **ret, Error *error)
 {
-    AUTO_TEXT *path = memory_format("%s/%s", loader->directory, migration->file);
-    AUTO_TEXT *script = NULL;
+    AUTO_TEXT *path = memory_format("%s/%s", loader->directory, name);
+    AUTO_TEXT *text = NULL;
     size_t length = 0;
 
-    if (!file_read(path, SCRIPT_MAX, &script, &length, error))
+    if (!file_read(path, FILE_MAX, &text, &length, error))
         return false;
-    if (strlen(script) != length)
+    if (strlen(text) != length)
         return xml_error(loader->path, node, error, "%s holds a zero byte", path);
-    migration->script = arena_text(loader->profile->arena, script);
-    digest_of(script, length, migration->sha256);
-    digest_add_file(loader, migration->file, script, length);
+    *ret = arena_text(loader->profile->arena, text);
+    digest_add_file(loader, name, text, length);
     return true;
 }
 
@@ -299,8 +304,32 @@ static bool load_migrations(Loader *loader, const xmlNode *database, Error *erro
         if (!layout_is_known(profile, row->from) || strcmp(row->from, profile->target_layout) == 0)
             return xml_error(loader->path, node, error,
                 "from=\"%s\" is not a layout of this profile other than the target", row->from);
-        if (!load_script(loader, node, row, error))
+        if (!load_file(loader, node, row->file, &row->script, error))
             return false;
+        digest_of(row->script, strlen(row->script), row->sha256);
+    }
+    return true;
+}
+
+static bool load_fresh(Loader *loader, const xmlNode *database, Error *error)
+{
+    Profile *profile = loader->profile;
+    ProfileFresh *rows = rows_new(loader, xml_count(database, "fresh"), sizeof(*rows));
+
+    profile->fresh = rows;
+    for (const xmlNode *node = xml_child(database, "fresh"); node; node = xml_next_alike(node)) {
+        ProfileFresh *row = &rows[profile->fresh_count];
+        LAYOUT_FORM_AUTO(form);
+        Error wrong = { 0 };
+
+        load_fields(loader, node, fresh_fields, row);
+        row->type = type_of(xml_attribute(node, "type", profile->arena));
+        if (profile->fresh_count++ > 0 && rows[0].type == row->type)
+            return xml_error(loader->path, node, error, "a second layout for one type");
+        if (!load_file(loader, node, row->file, &row->text, error))
+            return false;
+        if (!layout_form_parse(row->text, &form, &wrong))
+            return xml_error(loader->path, node, error, "%s: %s", row->file, wrong.text);
     }
     return true;
 }
@@ -406,7 +435,8 @@ static bool load_invariants(Loader *loader, const xmlNode *database, Error *erro
 
 static bool load_database(Loader *loader, const xmlNode *database, Error *error)
 {
-    if (!load_layouts(loader, database, error) || !load_migrations(loader, database, error))
+    if (!load_layouts(loader, database, error) || !load_migrations(loader, database, error) ||
+        !load_fresh(loader, database, error))
         return false;
     load_changed_tables(loader, database);
     return load_checks(loader, database, error) && load_checkpoints(loader, database, error) &&

@@ -2,10 +2,10 @@
 
 /*
  * The knowledge of one release, as data: sql/profiles/<product>-<version>/profile.xml and the
- * scripts beside it. Another Carbon product is another folder, not other C.
+ * files beside it. Another Carbon product is another folder, not other C.
  *
  * A document: built once by profile_load() (agent/profile_xml.c), read-only, freed in one call.
- * All texts live in its arena; scripts are loaded with it, so `sha256` covers everything.
+ * All texts live in its arena; the files are loaded with it, so `sha256` covers everything.
  */
 
 #include "agent/core/agent_config.h"
@@ -35,6 +35,13 @@ typedef struct ProfileMigration {
     const char *script;
     char sha256[DIGEST_HEX_BYTES];
 } ProfileMigration;
+
+/* What a fresh database of the target layout looks like, in the words of layout_form.h. */
+typedef struct ProfileFresh {
+    DatabaseType type;
+    const char *file;
+    const char *text;
+} ProfileFresh;
 
 /* A query with one value as its answer, and what that value has to be. */
 typedef struct ProfileCheckpoint {
@@ -139,11 +146,13 @@ struct Profile {
     const char *product;           /* "WSO2 Data Services Server" */
     const char *version;           /* "3.2.0" */
     const char *target_layout;     /* "4.2" */
-    char sha256[DIGEST_HEX_BYTES]; /* over profile.xml and all scripts */
+    char sha256[DIGEST_HEX_BYTES]; /* over profile.xml and all files beside it */
     const ProfileLayout *layouts;
     size_t layout_count;
     const ProfileMigration *migrations;
     size_t migration_count;
+    const ProfileFresh *fresh; /* none, or one for each database type */
+    size_t fresh_count;
     const ProfileCheckpoint *checkpoints;
     size_t checkpoint_count;
     const ProfileInvariant *invariants;

@@ -52,7 +52,8 @@ static void write_whole(const char *folder, const char *name, const char *text)
 static int make_copy(void **state)
 {
     static const char *const files[] = { "profile.xml", "mysql/4.0-4.2.sql", "mysql/4.1-4.2.sql",
-        "postgresql/4.0-4.2.sql", "postgresql/4.1-4.2.sql" };
+        "mysql/4.2-layout.txt", "postgresql/4.0-4.2.sql", "postgresql/4.1-4.2.sql",
+        "postgresql/4.2-layout.txt" };
     char *folder = memory_text("/tmp/profile_xml_test.XXXXXX");
 
     assert_non_null(mkdtemp(folder));
@@ -96,6 +97,7 @@ static void the_shipped_profile_is_whole(void **state)
     assert_int_equal(profile->layout_count, 4);
     assert_int_equal(profile->migration_count, 4);
     assert_int_equal(profile->changed_table_count, 13);
+    assert_int_equal(profile->fresh_count, DATABASE_TYPE_COUNT);
     assert_int_equal(profile->https_port, 9443);
     assert_string_equal(profile->pid_file, "wso2carbon.pid");
     assert_true(profile->failure_line_count >= 3);
@@ -180,6 +182,8 @@ static const Wrong wrong[] = {
     { "file=\"mysql/4.0-4.2.sql\"", "file=\"../mysql/4.0-4.2.sql\"", "file" },
     { "file=\"mysql/4.0-4.2.sql\"", "file=\"/etc/passwd\"", "file" },
     { "file=\"mysql/4.0-4.2.sql\"", "file=\"mysql/no.sql\"", "mysql/no.sql" },
+    { "<fresh type=\"postgresql\"", "<fresh type=\"mysql\"", "second layout for one type" },
+    { "file=\"mysql/4.2-layout.txt\"", "file=\"mysql/4.0-4.2.sql\"", "not a thing of a layout" },
     { "layouts=\"4.0 4.1\"", "layouts=\"4.0 4.9\"", "'4.9', which is none" },
     { "<layout name=\"4.0\">", "<layout name=\"older\">", "second layout has the name 'older'" },
     { "types=\"mysql\"", "types=\"oracle\"", "oracle" },

@@ -1,12 +1,15 @@
 /*
  * The goal "the database is upgraded": it has the target layout, every checkpoint of the profile
- * holds, and the invariants are what they were before the migration.
+ * holds, it looks like a fresh one, and the invariants are what they were before the migration.
+ *
+ * A database that had the target layout before this run keeps what sets it apart from a fresh one.
  *
  * Evidence: "layout"; "checkpoint:<id>" = "ok: <meaning>" or "expected …, found …: <meaning>";
- * "invariant:<id>".
+ * "fresh-layout" = "same: <n> things", or what differs; "fresh-layout-tolerated", "invariant:<id>".
  */
 
 #include "agent/handlers/database/database_target.h"
+#include "agent/handlers/database/fresh_layout.h"
 #include "agent/handlers/database/invariants.h"
 #include "agent/handlers/database/layout.h"
 #include "agent/handlers/table.h"
@@ -72,6 +75,34 @@ static bool checkpoints_hold(AgentIo *io, Database *database, const Command *com
     return hold;
 }
 
+static bool looks_fresh(AgentIo *io, Database *database, const Command *command, Error *error)
+{
+    FRESH_DIFFERENCES_AUTO(differences);
+    AUTO_TEXT *harmful = NULL;
+    AUTO_TEXT *tolerated = NULL;
+    bool by_this_run = false;
+
+    if (!fresh_layout_compare(database, io->profile, FRESH_ALL, &differences, error) ||
+        !invariants_by_this_run(io, command, &by_this_run, error))
+        return false;
+    harmful = fresh_differences_words(&differences.harmful);
+    tolerated = fresh_differences_words(&differences.tolerated);
+    if (differences.tolerated.count > 0)
+        facts_add(io->evidence, "fresh-layout-tolerated", tolerated);
+    if (differences.harmful.count == 0) {
+        facts_format(io->evidence, "fresh-layout", "same: %zu things", differences.compared);
+        return true;
+    }
+    facts_format(
+        io->evidence, "fresh-layout", "%s%s", by_this_run ? "" : "was so before: ", harmful);
+    if (!by_this_run)
+        return true;
+    return error_set(error, ERROR_MISMATCH,
+        "%s differs from a fresh database of layout %s: %s: mend it by hand, or restore and try "
+        "again",
+        command->target, io->profile->target_layout, harmful);
+}
+
 static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *error)
 {
     AUTO(Database) *database = NULL;
@@ -80,6 +111,7 @@ static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *e
     if (!target_side(command, &side, error) || !target_open(io, command, side, &database, error) ||
         !has_target_layout(io, database, command, error) ||
         !checkpoints_hold(io, database, command, error) ||
+        !looks_fresh(io, database, command, error) ||
         !invariants_compare(io, database, command, error))
         return false;
     *ret_holds = true;

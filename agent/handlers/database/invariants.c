@@ -91,6 +91,24 @@ static bool record_one(AgentIo *io, Database *database, const Command *command,
            remember(io, command, invariant, value, error);
 }
 
+static bool remember_migration(AgentIo *io, const Command *command, Error *error)
+{
+    AUTO_TEXT *key = memory_format("migrated/%s", command->target);
+
+    return io->remember(io->self, key, command->id.run, error);
+}
+
+bool invariants_by_this_run(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    AUTO_TEXT *key = memory_format("migrated/%s", command->target);
+    AUTO_TEXT *run = NULL;
+
+    if (!io->recall(io->self, key, &run, error))
+        return false;
+    *ret = run && strcmp(run, command->id.run) == 0;
+    return true;
+}
+
 bool invariants_record(AgentIo *io, Database *database, const Command *command, Error *error)
 {
     Layout layout;
@@ -101,7 +119,7 @@ bool invariants_record(AgentIo *io, Database *database, const Command *command, 
     if (!layout_is_known(&layout))
         return error_set(error, ERROR_PRECONDITION, "the layout of %s is no known one (%s): %s",
             command->target, layout.name, layout.why);
-    if (!io->forget(io->self, prefix, error))
+    if (!io->forget(io->self, prefix, error) || !remember_migration(io, command, error))
         return false;
     for (size_t i = 0; i < io->profile->invariant_count; i++) {
         const ProfileInvariant *invariant = &io->profile->invariants[i];
@@ -124,7 +142,7 @@ bool invariants_adopt(AgentIo *io, const Command *command, Error *error)
             (value && !remember(io, command, invariant, value, error)))
             return false;
     }
-    return true;
+    return remember_migration(io, command, error);
 }
 
 static bool compare_one(AgentIo *io, Database *database, const Command *command,

@@ -6,7 +6,8 @@
  *   invariants_record()    before the first statement, in a layout that has a text of the query
  *   invariants_compare()   afterwards, in the target layout
  *
- * A record is kept with remember(), key "invariant/<database>/<id>", value "<run> <digest> <rows>".
+ * A record is kept with remember(), key "invariant/<database>/<id>", value "<run> <digest> <rows>";
+ * "migrated/<database>" has the run that began or took over the migration.
  * It is about the data, not about a server: what was recorded on production is compared on staging.
  * It holds for its run alone: after a run that was given up the old servers work on, and what users
  * may do changes rightly.
@@ -20,6 +21,9 @@
 
 /* Writes anew what is recorded of the command's target. */
 bool invariants_record(AgentIo *io, Database *database, const Command *command, Error *error)
+    __attribute__((nonnull, warn_unused_result));
+/* Whether what is compared was migrated by this run: recorded or adopted. */
+bool invariants_by_this_run(AgentIo *io, const Command *command, bool *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
 /* Takes over what another run recorded before a migration that this one ends. */
 bool invariants_adopt(AgentIo *io, const Command *command, Error *error)

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "agent/core/layout_form.h"
 #include "common/base/text.h"
 
 #define NAMES_SHOWN 8 /* of what is there or missing, in a message */
@@ -134,18 +135,22 @@ bool layout_is_known(const Layout *layout)
 }
 
 /*
- * Each query gives (table, thing). Integer display widths (gone in MySQL 8.0.19), the spelling of
- * defaults (quoted in MariaDB 10.2.7) and NO ACTION for RESTRICT are evened out.
+ * Each query gives (table, thing), the thing in the words of layout_form.h. Integer display widths
+ * (gone in MySQL 8.0.19), the spelling of defaults (quoted in MariaDB 10.2.7) and NO ACTION for
+ * RESTRICT are evened out.
  */
 static const char *const mysql_queries[] = {
-    "SELECT LOWER(c.table_name), CONCAT('column ', c.ordinal_position, ' ', LOWER(c.column_name),"
-    " ' ', c.data_type, COALESCE(CONCAT('(', c.character_maximum_length, ')'), ''),"
-    " COALESCE(CONCAT('(', c.numeric_precision, ',', c.numeric_scale, ')'), ''),"
+    "SELECT LOWER(c.table_name), CONCAT('column ', LOWER(c.column_name), ' ', c.data_type,"
+    " IF(c.data_type LIKE '%char' OR c.data_type LIKE '%binary',"
+    " CONCAT('(', c.character_maximum_length, ')'), ''),"
+    " IF(c.data_type = 'decimal',"
+    " CONCAT('(', c.numeric_precision, ',', c.numeric_scale, ')'), ''),"
     " IF(LOCATE('unsigned', c.column_type) > 0, ' unsigned', ''),"
-    " COALESCE(CONCAT(' ', c.collation_name), ''),"
     " IF(c.data_type = 'timestamp', '', CONCAT(IF(c.is_nullable = 'NO', ' not null', ''),"
-    " COALESCE(CONCAT(' default ', NULLIF(TRIM(BOTH '''' FROM c.column_default), 'NULL')), ''))),"
-    " IF(LOCATE('auto_increment', c.extra) > 0, ' auto_increment', ''))"
+    " COALESCE(CONCAT(' default ', NULLIF(TRIM(BOTH '\'\'' FROM c.column_default), 'NULL')), ''))),"
+    " IF(LOCATE('auto_increment', c.extra) > 0, ' auto_increment', ''),"
+    " '" LAYOUT_ASIDE "position ', c.ordinal_position,"
+    " COALESCE(CONCAT(', ', c.collation_name), ''))"
     " FROM information_schema.columns c"
     " JOIN information_schema.tables t ON t.table_schema = c.table_schema"
     " AND t.table_name = c.table_name AND t.table_type = 'BASE TABLE'"
@@ -158,11 +163,13 @@ static const char *const mysql_queries[] = {
     " FROM information_schema.statistics WHERE table_schema = DATABASE()"
     " GROUP BY table_name, index_name",
     "SELECT LOWER(k.table_name), CONCAT('foreign key (',"
-    " GROUP_CONCAT(LOWER(k.column_name) ORDER BY k.ordinal_position SEPARATOR ', '), ') to ',"
-    " LOWER(MIN(k.referenced_table_name)), ' (',"
+    " GROUP_CONCAT(LOWER(k.column_name) ORDER BY k.ordinal_position SEPARATOR ', '),"
+    " ') references ', LOWER(MIN(k.referenced_table_name)), '(',"
     " GROUP_CONCAT(LOWER(k.referenced_column_name) ORDER BY k.ordinal_position SEPARATOR ', '),"
-    " ') delete ', REPLACE(MIN(r.delete_rule), 'NO ACTION', 'RESTRICT'),"
-    " ' update ', REPLACE(MIN(r.update_rule), 'NO ACTION', 'RESTRICT'))"
+    " ')', IF(MIN(r.update_rule) IN ('NO ACTION', 'RESTRICT'), '',"
+    " CONCAT(' on update ', LOWER(MIN(r.update_rule)))),"
+    " IF(MIN(r.delete_rule) IN ('NO ACTION', 'RESTRICT'), '',"
+    " CONCAT(' on delete ', LOWER(MIN(r.delete_rule)))))"
     " FROM information_schema.key_column_usage k"
     " JOIN information_schema.referential_constraints r"
     " ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name"
@@ -194,10 +201,11 @@ static const char *const postgresql_queries[] = {
     " JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"
     " LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum"
     " WHERE t.relkind IN ('r', 'p')",
-    "SELECT LOWER(t.relname), 'constraint ' || LOWER(pg_get_constraintdef(c.oid))" PG_TABLES
+    "SELECT LOWER(t.relname), LOWER(pg_get_constraintdef(c.oid))" PG_TABLES
     " JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype IN ('p', 'u', 'f', 'c', 'x')",
-    "SELECT LOWER(t.relname), CASE WHEN i.indisunique THEN 'unique' ELSE 'index' END"
-    " || LOWER(substring(pg_get_indexdef(i.indexrelid) FROM ' USING .*'))"
+    "SELECT LOWER(t.relname), CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END"
+    " || REPLACE(LOWER(substring(pg_get_indexdef(i.indexrelid) FROM ' USING .*')),"
+    " ' using btree', '')"
     " || CASE WHEN i.indisvalid THEN '' ELSE ' invalid' END" PG_TABLES
     " JOIN pg_index i ON i.indrelid = t.oid"
     " WHERE NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.indexrelid"

@@ -7,7 +7,7 @@
  * The description has no names that a server makes up (keys, constraints) and none of indexes, but
  * an index that is there twice is there twice. On MySQL and MariaDB, TIMESTAMP columns stand
  * without NULL, default and ON UPDATE: these come from a server's setting. On PostgreSQL, columns
- * have no position. All names are in lower case.
+ * have no position. All names are in lower case, the words those of layout_form.h.
  *
  * Errors: those of database.h.
  */

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "agent/handlers/database/account.h"
+#include "agent/handlers/database/fresh_layout.h"
 #include "agent/handlers/database/same_server.h"
 #include "agent/handlers/database/session_list.h"
 #include "agent/handlers/inspection/database_checks.h"
@@ -86,6 +87,37 @@ static bool check_script(Inspection *inspection, const DatabaseCheck *check, Err
     else
         CHECK_FAILS(inspection, check, "the profile has none for layout %s on %s",
             inspection->layout.name, database_type_name(inspection->config->type));
+    return true;
+}
+
+/*
+ * Before a migration the tables that it leaves alone have to look like those of a fresh database,
+ * or its checkpoint fails later. What has the target layout stays as it is.
+ */
+static bool check_fresh_layout(Inspection *inspection, const DatabaseCheck *check, Error *error)
+{
+    const char *target = inspection->io->profile->target_layout;
+    FRESH_DIFFERENCES_AUTO(differences);
+    AUTO_TEXT *harmful = NULL;
+    AUTO_TEXT *tolerated = NULL;
+
+    if (!layout_is_known(&inspection->layout))
+        return true; /* DB-LAYOUT-KNOWN says it */
+    if (!fresh_layout_compare(inspection->side[SIDE_PRODUCTION], inspection->io->profile,
+            has_target_layout(inspection) ? FRESH_ALL : FRESH_UNCHANGED, &differences, error))
+        return false;
+    harmful = fresh_differences_words(&differences.harmful);
+    tolerated = fresh_differences_words(&differences.tolerated);
+    if (differences.harmful.count > 0 && !has_target_layout(inspection))
+        CHECK_FAILS(inspection, check, "unlike a fresh database of layout %s: %s", target, harmful);
+    else if (differences.harmful.count > 0)
+        CHECK_WARNS(inspection, check, "unlike a fresh database of layout %s: %s", target, harmful);
+    else if (differences.tolerated.count > 0)
+        CHECK_PASSES(
+            inspection, check, "like a fresh database of layout %s but for: %s", target, tolerated);
+    else
+        CHECK_PASSES(inspection, check, "%zu things are as in a fresh database of layout %s",
+            differences.compared, target);
     return true;
 }
 
@@ -454,6 +486,9 @@ const DatabaseCheck production_checks[] = {
         check_layout },
     { "DB-SCRIPT", NEEDS_PRODUCTION, "give the migration script and its SHA-256 in the inventory",
         check_script },
+    { "DB-FRESH-LAYOUT", NEEDS_PRODUCTION,
+        "make it as a fresh database has it before the upgrade: the migration does not",
+        check_fresh_layout },
     { "DB-PROFILE", NEEDS_PRODUCTION, "see the profile", check_profile },
     { "DB-ZERO-DATES", NEEDS_PRODUCTION, "servers that refuse dates of zero cannot restore a dump",
         check_zero_dates },
