@@ -12,9 +12,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,9 +32,10 @@
 #include "common/pki/pki.h"
 #include "common/wire/link.h"
 
-#define LIMIT_MS 20000
-#define SLOW_MS  1200
-#define KEPT_MAX 32
+#define LIMIT_MS   60000 /* a test fails when it waits for so long */
+#define DEADLINE_S 600   /* of a command: it ends in no test */
+#define LOOK_MS    20    /* between two looks at what is waited for */
+#define KEPT_MAX   32
 
 /* ---- handlers: each effect is counted in the note "effects/STEP" ---- */
 
@@ -62,12 +65,20 @@ static bool make_effect(AgentIo *io, const Command *command, Error *error)
            io->remember(io->self, key, "yes", error);
 }
 
+/* Lasts until the test lets it go: it notes its process as "began/STEP" and waits for "go/STEP". */
 static bool make_effect_slowly(AgentIo *io, const Command *command, Error *error)
 {
     AUTO_TEXT *began = memory_format("began/%u", command->id.step);
+    AUTO_TEXT *go = memory_format("go/%u", command->id.step);
+    AUTO_TEXT *process = memory_format("%d", (int)getpid());
+    AUTO_TEXT *value = NULL;
 
-    return io->remember(io->self, began, "yes", error) && io->pause(io->self, SLOW_MS, error) &&
-           make_effect(io, command, error);
+    if (!io->remember(io->self, began, process, error))
+        return false;
+    while (!value)
+        if (!io->pause(io->self, LOOK_MS, error) || !io->recall(io->self, go, &value, error))
+            return false;
+    return make_effect(io, command, error);
 }
 
 static bool look(AgentIo *io, const Command *command, bool *ret, Error *error)
@@ -102,7 +113,8 @@ static bool profile_of_test(const char *directory, Profile **ret, Error *error)
     return true;
 }
 
-static int serve(const char *config_file)
+/* What it does is told in a file; only what ends it comes to our stderr. */
+static int serve(const char *config_file, const char *log_file)
 {
     AgentSettings settings = {
         .config_file = config_file, .handler_for = handler_of_test, .program = "dss-agent test"
@@ -111,7 +123,8 @@ static int serve(const char *config_file)
     AUTO(Profile) *profile = NULL;
     Error error = { 0 };
 
-    log_open(&settings.log, LOG_LEVEL_ERROR);
+    log_open(&settings.log, LOG_LEVEL_NOTICE);
+    settings.log.file = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (!agent_config_load(config_file, &config, &error) ||
         !profile_of_test("", &profile, &error)) {
         (void)fprintf(stderr, "%s\n", error.text);
@@ -129,7 +142,7 @@ static int serve(const char *config_file)
 
 typedef struct Place {
     char folder[64];
-    char *ca, *file, *state_folder;
+    char *ca, *file, *state_folder, *log_file;
     unsigned port;
     pid_t agent; /* 0: none */
     LinkHub *hub;
@@ -184,7 +197,7 @@ static void write_config(Place *place)
 
 static pid_t spawn_agent(const Place *place)
 {
-    const char *const argv[] = { "agent_test", "serve", place->file, NULL };
+    const char *const argv[] = { "agent_test", "serve", place->file, place->log_file, NULL };
     char *environment[] = { NULL };
     pid_t process = -1;
 
@@ -245,6 +258,7 @@ static int make_place(void **state)
     assert_non_null(mkdtemp(place->folder));
     place->ca = memory_format("%s/ca", place->folder);
     place->state_folder = memory_format("%s/state", place->folder);
+    place->log_file = memory_format("%s/agent.log", place->folder);
     if (!pki_init(place->ca, "orders", &error))
         fail_msg("%s", error.text);
     issue(place, PEER_AGENT, "node1");
@@ -266,10 +280,13 @@ static int remove_place(void **state)
         disconnect(place);
     if (place->agent)
         (void)end_agent(place, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0) /* its workers die with it, and are ours now */
+        ;
     assert_true(file_remove_tree(place->folder, &error));
     free(place->ca);
     free(place->file);
     free(place->state_folder);
+    free(place->log_file);
     free(place);
     return 0;
 }
@@ -312,10 +329,30 @@ static bool next_event(Place *place, Millis limit, LinkEvent *ret)
     return true;
 }
 
+static char *log_text(const Place *place)
+{
+    char *text = NULL;
+    size_t length = 0;
+    Error error = { 0 };
+
+    if (!file_read(place->log_file, 1 << 20, &text, &length, &error))
+        fail_msg("%s", error.text);
+    return text;
+}
+
+static _Noreturn void fail_waiting(const Place *place, const char *what)
+{
+    AUTO_TEXT *log = log_text(place);
+
+    fail_msg("%s did not come; the agent says:\n%s", what, log);
+    abort();
+}
+
 /* The next message of that kind; what comes before it is passed over. */
 static LinkEvent await_message(Place *place, MessageKind kind)
 {
     Millis until = clock_now() + LIMIT_MS;
+    AUTO_TEXT *what = memory_format("a message of kind %d", (int)kind);
     LinkEvent event;
 
     while (clock_now() < until && next_event(place, until - clock_now(), &event)) {
@@ -323,8 +360,7 @@ static LinkEvent await_message(Place *place, MessageKind kind)
             return event;
         link_event_done(&event);
     }
-    fail_msg("no message of kind %d came", (int)kind);
-    abort();
+    fail_waiting(place, what);
 }
 
 static void await_up(Place *place)
@@ -340,7 +376,7 @@ static Command a_command(CommandKind kind, uint32_t step, uint64_t epoch)
         .id = { .run = "r1", .step = step, .attempt = 1 },
         .epoch = epoch,
         .cluster = "orders",
-        .deadline_s = 60 };
+        .deadline_s = DEADLINE_S };
 
     memset(command.audit_head, 'a', DIGEST_HEX_BYTES - 1);
     assert_true(text_copy(command.target, sizeof(command.target),
@@ -370,6 +406,14 @@ static void cancel(Place *place, uint32_t step, uint64_t epoch)
     message.id = (CommandId){ .run = "r1", .step = step, .attempt = 1 };
     if (!link_send(place->link, &message, &error))
         fail_msg("%s", error.text);
+}
+
+static void expect_accepted(Place *place, uint32_t step)
+{
+    LinkEvent event = await_message(place, MESSAGE_ACCEPTED);
+
+    assert_int_equal(event.message.id.step, step);
+    link_event_done(&event);
 }
 
 static void expect_result(Place *place, uint32_t step, ResultState state)
@@ -416,9 +460,61 @@ static void await_note(Place *place, const char *key)
 
         if (value)
             return;
-        wait_a_while(place, 20);
+        wait_a_while(place, LOOK_MS);
     }
-    fail_msg("the note %s did not come", key);
+    fail_waiting(place, key);
+}
+
+static void await_log(Place *place, const char *words)
+{
+    Millis until = clock_now() + LIMIT_MS;
+
+    while (clock_now() < until) {
+        AUTO_TEXT *text = log_text(place);
+
+        if (strstr(text, words))
+            return;
+        wait_a_while(place, LOOK_MS);
+    }
+    fail_waiting(place, words);
+}
+
+/* Takes the coordinator away; what the agent does from here on, it does without. */
+static void leave_alone(Place *place)
+{
+    disconnect(place);
+    await_log(place, "lead is gone");
+}
+
+/* A slow command ends, at work or to come. */
+static void let_go(const Place *place, uint32_t step)
+{
+    AUTO(Ledger) *ledger = NULL;
+    AUTO_TEXT *key = memory_format("go/%u", step);
+    Error error = { 0 };
+
+    if (!ledger_open(place->state_folder, &ledger, &error) ||
+        !ledger_remember(ledger, key, "yes", &error))
+        fail_msg("%s", error.text);
+}
+
+/* The worker of a slow command ends with its agent, which buries it or leaves it to us. */
+static void assert_worker_ends(Place *place, const char *began)
+{
+    Millis until = clock_now() + LIMIT_MS;
+    AUTO_TEXT *value = note(place, began);
+    unsigned long long process = 0;
+
+    assert_true(text_to_number(value, INT32_MAX, &process));
+    while (clock_now() < until) {
+        pid_t got = waitpid((pid_t)process, NULL, WNOHANG);
+
+        if (got == (pid_t)process || (got < 0 && errno == ECHILD))
+            return;
+        wait_a_while(place, LOOK_MS);
+    }
+    (void)kill((pid_t)process, SIGKILL);
+    fail_waiting(place, "the end of the worker");
 }
 
 static void assert_order(const Place *place, const char *expected)
@@ -474,9 +570,7 @@ static void a_command_is_accepted_then_progress_then_its_result(void **state)
 
     await_up(place);
     order(place, COMMAND_BACKUP_HOME, 1, 5);
-    event = await_message(place, MESSAGE_ACCEPTED);
-    assert_int_equal(event.message.id.step, 1);
-    link_event_done(&event);
+    expect_accepted(place, 1);
     event = await_message(place, MESSAGE_PROGRESS);
     assert_string_equal(event.message.text, "effects");
     link_event_done(&event);
@@ -507,6 +601,9 @@ static void a_command_doubled_while_it_runs_runs_once(void **state)
     order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
     await_note(place, "began/1");
     order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
+    expect_accepted(place, 1);
+    expect_accepted(place, 1);
+    let_go(place, 1);
     expect_result(place, 1, RESULT_DONE);
     order(place, COMMAND_BACKUP_HOME, 2, 5);
     expect_result(place, 2, RESULT_DONE); /* and no second result of the first came before */
@@ -523,18 +620,15 @@ static void one_target_works_in_turn_and_two_side_by_side(void **state)
     order(place, COMMAND_LOCK_ACCOUNTS, 3, 5); /* of the database */
     await_note(place, "began/1");
     await_note(place, "began/3");
-    assert_order(place, "");
-    for (unsigned i = 0; i < 3; i++) {
-        LinkEvent event = await_message(place, MESSAGE_RESULT);
-
-        assert_int_equal(event.message.result.state, RESULT_DONE);
-        link_event_done(&event);
-    }
-    {
-        AUTO_TEXT *steps = note(place, "order");
-
-        assert_true(strchr(steps, '2') > strchr(steps, '1'));
-    }
+    let_go(place, 3);
+    expect_result(place, 3, RESULT_DONE);
+    order(place, COMMAND_INSPECT_DATABASE, 4, 5);
+    expect_result(place, 4, RESULT_DONE); /* asked last, and did not wait for the node's */
+    assert_order(place, "3 ");
+    let_go(place, 1);
+    expect_result(place, 1, RESULT_DONE);
+    expect_result(place, 2, RESULT_DONE);
+    assert_order(place, "3 1 2 ");
 }
 
 static void a_lower_epoch_is_refused_in_its_own_epoch(void **state)
@@ -602,6 +696,7 @@ static void who_does_not_lead_cannot_cancel(void **state)
     expect_refusal(place, 1, 0, "may not cancel");
     cancel(place, 1, 4);
     expect_refusal(place, 1, 4, "another coordinator has taken the lead");
+    let_go(place, 1);
     expect_result(place, 1, RESULT_DONE);
 }
 
@@ -623,6 +718,7 @@ static void an_operator_neither_cancels_nor_leads(void **state)
     connect_as(place, PEER_COORDINATOR, "lead");
     await_up(place);
     order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
+    let_go(place, 1);
     expect_result(place, 1, RESULT_DONE);
 }
 
@@ -641,6 +737,7 @@ static void a_result_that_cannot_be_kept_is_refused_and_not_told(void **state)
     assert_true(ledger_open(place->state_folder, &ledger, &error));
     io = ledger_io(ledger);
     assert_true(io.finish(io.self, &other, &error));
+    let_go(place, 1);
     expect_refusal(place, 1, 5, "its result could not be kept");
 }
 
@@ -651,7 +748,8 @@ static void what_runs_is_finished_without_the_coordinator_and_told_later(void **
     await_up(place);
     order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
     await_note(place, "began/1");
-    disconnect(place);
+    leave_alone(place);
+    let_go(place, 1);
     await_note(place, "effects/1");
     connect_as(place, PEER_COORDINATOR, "lead");
     await_up(place);
@@ -663,23 +761,24 @@ static void what_runs_is_finished_without_the_coordinator_and_told_later(void **
 static void what_only_waited_does_not_begin_without_the_coordinator(void **state)
 {
     Place *place = *state;
-    LinkEvent event;
 
     await_up(place);
     order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
+    await_note(place, "began/1");
     order(place, COMMAND_BACKUP_HOME, 2, 5);
-    for (unsigned i = 0; i < 2; i++) {
-        event = await_message(place, MESSAGE_ACCEPTED);
-        link_event_done(&event);
-    }
-    disconnect(place);
+    expect_accepted(place, 1);
+    expect_accepted(place, 2);
+    leave_alone(place);
+    let_go(place, 1);
     await_note(place, "effects/1");
-    wait_a_while(place, SLOW_MS); /* it would have begun by now */
-    assert_order(place, "1 ");
     connect_as(place, PEER_COORDINATOR, "lead");
     await_up(place);
+    order(place, COMMAND_BACKUP_HOME, 3, 5);
+    expect_result(place, 3, RESULT_DONE); /* what still waited would have come before it */
+    assert_order(place, "1 3 ");
     order(place, COMMAND_BACKUP_HOME, 2, 5);
     expect_result(place, 2, RESULT_DONE);
+    assert_order(place, "1 3 2 ");
 }
 
 static void a_killed_agent_waits_to_be_asked_and_does_it_once(void **state)
@@ -691,11 +790,14 @@ static void a_killed_agent_waits_to_be_asked_and_does_it_once(void **state)
     await_note(place, "began/1");
     assert_status_says(place, "stop-old-server is at work: leave this host running");
     (void)end_agent(place, SIGKILL);
+    assert_worker_ends(place, "began/1");
     assert_status_says(place, "not running");
     assert_status_says(place, "cut off");
+    let_go(place, 1);
     start_agent(place);
     await_up(place);
-    wait_a_while(place, SLOW_MS + 300); /* it would have made its effect by now */
+    order(place, COMMAND_INSPECT_NODE, 2, 5);
+    expect_result(place, 2, RESULT_DONE); /* what began by itself would have come before it */
     assert_order(place, "");
     assert_status_says(place, "cut off");
     assert_status_says(place, "it waits for its coordinator");
@@ -713,14 +815,15 @@ static void a_signal_ends_it_at_once_and_another_reads_certificates(void **state
 
     await_up(place);
     assert_int_equal(kill(place->agent, SIGHUP), 0);
+    await_log(place, "certificates were read again");
     order(place, COMMAND_STOP_OLD_SERVER, 1, 5);
     await_note(place, "began/1");
     begin = clock_now();
     status = end_agent(place, SIGTERM);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_true(clock_now() - begin < 3000);
-    wait_a_while(place, SLOW_MS);
-    assert_order(place, ""); /* the worker ended with it */
+    assert_in_range(clock_now() - begin, 0, LIMIT_MS); /* not at the command's deadline */
+    assert_worker_ends(place, "began/1");
+    assert_order(place, "");
 }
 
 static void a_second_agent_in_the_same_folder_is_refused(void **state)
@@ -759,6 +862,7 @@ static int run_as_tests(void)
         TEST(a_second_agent_in_the_same_folder_is_refused),
     };
 
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* what an agent leaves behind is ours */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
@@ -766,8 +870,8 @@ int main(int argc, char **argv)
 {
     unsigned long long parent = 0;
 
-    if (argc == 3 && strcmp(argv[1], "serve") == 0)
-        return serve(argv[2]);
+    if (argc == 4 && strcmp(argv[1], "serve") == 0)
+        return serve(argv[2], argv[3]);
     if (argc == 4 && strcmp(argv[1], "worker") == 0 &&
         text_to_number(argv[3], INT32_MAX, &parent)) {
         const WorkerDuty duty = { argv[2], (pid_t)parent, handler_of_test, profile_of_test };
