@@ -32,7 +32,8 @@ static bool echo_until_killed(const char *folder, unsigned port, Error *error)
     LinkEvent event;
 
     lab.folder = copy;
-    hub = lab_hub(&lab, &(HubOrder){ PEER_AGENT, "node1", 0, 0, NULL });
+    /* it never cuts, however long the test is away */
+    hub = lab_hub(&lab, &(HubOrder){ PEER_AGENT, "node1", .silence_ms = LAB_LIMIT_MS });
     if (!link_listen(hub, "127.0.0.1", port, error))
         return false;
     for (;;) {
@@ -136,23 +137,24 @@ static void kill_under_traffic(Lab *lab, size_t bytes)
     Agent agent = { .lab = lab, .port = free_port(lab) };
     Link *link = link_dial(lead, "node1", "127.0.0.1", agent.port);
     size_t before = 0;
+    Millis until;
 
     for (unsigned cycle = 0; cycle < KILLS; cycle++) {
         LinkEvent event;
-        Millis killed;
 
         start(&agent);
         await_up(lab, lead);
         converse(lab, lead, link, 30, bytes);
         end(&agent);
-        killed = clock_now();
         event = lab_await(lab, lead, LINK_DOWN);
-        assert_in_range(clock_now() - killed, 0, 2900); /* not by silence */
+        assert_null(strstr(event.error.text, "silent for"));
         link_event_done(&event);
         if (cycle == 3)
             before = open_descriptors();
     }
-    lab_turn(lab, 1500); /* farewells end */
+    until = clock_now() + LAB_LIMIT_MS;
+    while (open_descriptors() > before + 2 && clock_now() < until)
+        lab_turn(lab, 50); /* farewells end */
     assert_in_range(open_descriptors(), 0, before + 2);
 }
 
@@ -173,16 +175,14 @@ static void a_stopped_peer_is_cut_after_three_seconds(void **state)
     Agent agent = { .lab = lab, .port = free_port(lab) };
     Link *link = link_dial(lead, "node1", "127.0.0.1", agent.port);
     LinkEvent event;
-    Millis stopped;
 
     start(&agent);
     await_up(lab, lead);
     assert_int_equal(kill(agent.pid, SIGSTOP), 0);
-    stopped = clock_now();
     event = lab_await(lab, lead, LINK_DOWN);
     assert_ptr_equal(event.link, link);
     assert_non_null(strstr(event.error.text, "silent for"));
-    assert_in_range(clock_now() - stopped, 1900, 4500); /* the last heartbeat was before */
+    assert_non_null(strstr(event.error.text, "at most 3000 are allowed"));
     link_event_done(&event);
     assert_int_equal(kill(agent.pid, SIGCONT), 0);
     await_up(lab, lead);
@@ -220,7 +220,7 @@ static void a_loop_that_slept_does_not_blame_its_peers(void **state)
 
     start(&agent);
     await_up(lab, lead);
-    clock_sleep(1500); /* the peer's heartbeats wait meanwhile; it cuts only after 3000 */
+    clock_sleep(1500); /* the peer's heartbeats wait meanwhile */
     assert_true(link_is_up(link));
     if (link_hub_take(lead, &event))
         fail_msg("%s", event.error.text);

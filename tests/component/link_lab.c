@@ -171,15 +171,6 @@ void lab_turn(Lab *lab, Millis duration)
     }
 }
 
-void lab_settle(Lab *lab, Millis quiet)
-{
-    LinkHub *hub;
-    LinkEvent event;
-
-    while (lab_next(lab, quiet, &hub, &event))
-        link_event_done(&event);
-}
-
 Link *lab_connect(Lab *lab, LinkHub *from, LinkHub *to, const char *name, Link **ret_accepted)
 {
     Link *link = link_dial(from, name, "127.0.0.1", link_hub_port(to));
@@ -190,7 +181,7 @@ Link *lab_connect(Lab *lab, LinkHub *from, LinkHub *to, const char *name, Link *
     while (!up[0] || !up[1]) {
         if (!lab_next(lab, LAB_LIMIT_MS, &hub, &event))
             fail_msg("%s did not get up", name);
-        if (event.kind == LINK_DOWN || event.kind == LINK_REJECTED)
+        if (event.kind == LINK_DOWN)
             fail_msg("%s", event.error.text);
         if (event.kind == LINK_UP && hub == from)
             up[0] = true;

@@ -349,7 +349,6 @@ static void callers_that_say_hello_and_reset_do_not_kill_the_listener(void **sta
         while (lab_next(lab, 0, &hub, &event))
             link_event_done(&event);
     }
-    lab_settle(lab, 300);
     assert_lead_is_served(lab, node);
 }
 
@@ -405,10 +404,10 @@ static void a_handshake_that_never_ends_is_ended(void **state)
 {
     static const char hello[] = "\x16\x03\x01\x01\x00\x01\x00\x00\xfc\x03\x03";
     Lab *lab = *state;
-    LinkHub *node = lab_agent(lab, &(HubOrder){ PEER_AGENT, "node1", .handshake_ms = 800 });
+    LinkHub *node = lab_agent(lab, &(HubOrder){ PEER_AGENT, "node1", .handshake_ms = 2000 });
+    Millis start = clock_now();
     AUTO_FD silent = plain_connection(link_hub_port(node));
     AUTO_FD slow = plain_connection(link_hub_port(node));
-    Millis start = clock_now();
     unsigned rejected = 0;
     size_t sent = 0;
 
@@ -418,11 +417,11 @@ static void a_handshake_that_never_ends_is_ended(void **state)
 
         if (sent < sizeof(hello) - 1 && send(slow, hello + sent, 1, MSG_NOSIGNAL) == 1)
             sent++; /* a byte now and then */
-        if (!lab_next(lab, 100, &hub, &event))
+        if (!lab_next(lab, 50, &hub, &event))
             continue;
         assert_int_equal(event.kind, LINK_REJECTED);
-        assert_says(&event, "the handshake did not end within 800 ms");
-        assert_in_range(clock_now() - start, 700, 3000);
+        assert_says(&event, "the handshake did not end within 2000 ms");
+        assert_true(clock_now() - start >= 2000);
         link_event_done(&event);
         rejected++;
     }
@@ -450,7 +449,8 @@ static void many_silent_callers_do_not_shut_the_door(void **state)
 {
     enum { SILENT = 150 };
     Lab *lab = *state;
-    LinkHub *node = lab_agent(lab, NODE1); /* a handshake may take 10 s */
+    LinkHub *node = lab_agent(
+        lab, &(HubOrder){ PEER_AGENT, "node1", .handshake_ms = 600000 }); /* none ends by itself */
     LinkHub *lead = lab_hub(lab, LEAD);
     int fds[SILENT];
     Millis start = clock_now();
@@ -470,8 +470,8 @@ static void many_silent_callers_do_not_shut_the_door(void **state)
         rejected += event.kind == LINK_REJECTED;
         link_event_done(&event);
     }
-    assert_in_range(clock_now() - start, 0, 5000);
-    assert_in_range(rejected, 1, 40); /* the rest were only counted */
+    /* 20 in each second that began; the rest were only counted */
+    assert_in_range(rejected, 1, 20 * ((clock_now() - start) / 1000 + 2));
     for (unsigned i = 0; i < SILENT; i++)
         auto_close_fd(&fds[i]);
 }
@@ -515,7 +515,7 @@ static void a_dial_that_nobody_answers_is_ended(void **state)
     event = lab_await(lab, lead, LINK_DOWN);
     assert_int_equal(event.error.kind, ERROR_UNREACHABLE);
     /* which of the two limits struck is nng's choice, see channel_dial() */
-    assert_in_range(clock_now() - start, 600, 3000);
+    assert_in_range(clock_now() - start, 600, 9000); /* unless asked it would be 10 s */
     link_event_done(&event);
     for (unsigned i = 0; i < FILLERS; i++)
         auto_close_fd(&fillers[i]);
