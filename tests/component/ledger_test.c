@@ -339,6 +339,7 @@ static uint32_t told_until_killed(const char *folder, uint32_t next, unsigned wa
         finish_and_tell(folder, next, ends[1]);
     }
     (void)close(ends[1]);
+    assert_int_equal(read(ends[0], &last, sizeof(last)), sizeof(last));
     (void)usleep(wait_us); /* when the kill comes is chance on purpose */
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, &status, 0), child);

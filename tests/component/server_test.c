@@ -21,6 +21,7 @@
 #include "common/os/process.h"
 #include "tests/fakes/worker_io.h"
 
+#define LIMIT_MS 60000 /* a test fails when it waits for so long */
 #define SCRIPT                                                                                     \
     "#!/bin/sh\n"                                                                                  \
     "echo \"CARBON_HOME $CARBON_HOME\"\n"                                                          \
@@ -281,7 +282,16 @@ static void a_hung_server_is_killed_after_its_deadline(void **state)
     assert_string_equal(evidence(host, fact), "killed after 1 s");
 }
 
-/* As another person would have started it. */
+static bool says_ready(const char *output)
+{
+    AUTO_TEXT *text = NULL;
+    size_t length = 0;
+    Error absent = { 0 };
+
+    return file_read(output, 4096, &text, &length, &absent) && strstr(text, "ready");
+}
+
+/* As another person would have started it; returns when it is up. */
 static void start_aside(Host *host, const char *main_class)
 {
     AUTO_TEXT *java = memory_format("%s/bin/java", host->java_home);
@@ -289,11 +299,15 @@ static void start_aside(Host *host, const char *main_class)
     AUTO_TEXT *output = memory_format("%s/aside.log", host->folder);
     const char *const argv[] = { java, property, main_class, "-DworkerNode=true", "start", NULL };
     const ProcessOrder order = { .argv = argv };
+    Millis until = clock_now() + LIMIT_MS;
     Error error = { 0 };
     pid_t pid;
 
     assert_true(process_detach(&order, output, &pid, &error));
-    clock_sleep(200);
+    while (!says_ready(output)) {
+        assert_true(clock_now() < until);
+        clock_sleep(10);
+    }
 }
 
 static void a_second_jvm_without_pid_file_is_found_and_stopped(void **state)
@@ -447,10 +461,11 @@ static void a_zombie_is_no_server(void **state)
     const ProcessOrder order = { .argv = argv };
     AUTO_TEXT *output = memory_format("%s/zombie.log", host->folder);
     Error error = { 0 };
+    siginfo_t ended;
     pid_t pid;
 
     assert_true(process_detach(&order, output, &pid, &error));
-    clock_sleep(100);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT), 0);
     must(host, &handler_stop_old_server, RESULT_ALREADY);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }

@@ -350,7 +350,8 @@ static void nothing_acknowledged_is_lost_by_kill(void **state)
             write_and_tell(place, ends[1]);
         }
         (void)close(ends[1]);
-        (void)usleep(5000 + i * 1700); /* when the kill comes is chance on purpose */
+        assert_int_equal(read(ends[0], &told, sizeof(told)), sizeof(told));
+        (void)usleep(i * 1700); /* when the kill comes is chance on purpose */
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status));

@@ -4,7 +4,8 @@
  *   die (at once, with a JVM's complaint)   hang (ignores TERM)     no-pid (writes no pid file)
  *   fail (logs a failed boot, stays alive)  silent (never starts)   deaf (does not listen)
  *   slow (takes a second)                   old-log (writes nothing to the log)
- * The port is in the file "port". Ends by itself after two minutes.
+ * The port is in the file "port". Says "ready" when it has done all that. Ends by itself after two
+ * minutes.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -107,6 +108,8 @@ int main(int argc, char **argv)
     if (strstr(behaviour, "hang"))
         (void)signal(SIGTERM, SIG_IGN);
     boot(home, behaviour, &listener);
+    (void)puts("ready");
+    (void)fflush(stdout);
     for (;;) {
         int peer = listener >= 0 ? accept(listener, NULL, NULL) : -1;
 
