@@ -46,8 +46,12 @@ static bool wait_for_end(const Play *play, Millis wait_ms)
 
         if (left <= 0)
             return false;
-        if (sigtimedwait(&signals, NULL, &time) > 0 && !conduct_is(&play->conduct, "hang-on-term"))
+        if (sigtimedwait(&signals, NULL, &time) < 0)
+            continue;
+        if (!conduct_is(&play->conduct, "hang-on-term"))
             return true;
+        server_log(&play->log, LOG_LEVEL_WARN, STOP_SOURCE,
+            "The JVM hangs: a signal changes nothing, as it was told");
     }
     return true;
 }

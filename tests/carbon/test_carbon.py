@@ -301,7 +301,7 @@ def test_it_hangs_on_term_when_told(carbon):
     server.start()
     server.wait_started()
     server.script("stop")
-    time.sleep(0.5)
+    wait_for_line(server, "a signal changes nothing")
     assert server.pids() and server.logs_in()
 
 
@@ -355,7 +355,7 @@ def test_the_script_fails_only_without_java(carbon):
 
 def test_stop_does_not_wait_and_a_second_start_starts_a_second_server(carbon):
     server = carbon()
-    server.misbehave(stop_ms=1000)
+    server.misbehave(stop_ms=4000)
     server.start()
     server.wait_started()
     first = server.pids()
@@ -363,10 +363,8 @@ def test_stop_does_not_wait_and_a_second_start_starts_a_second_server(carbon):
     wait_until(lambda: len(server.pids()) == 2)
     wait_until(lambda: int((server.home / "wso2carbon.pid").read_bytes().split(b"\n")[0])
                not in first)
-    began = time.monotonic()
     server.script("stop")
-    assert time.monotonic() - began < 0.9
-    assert len(server.pids()) >= 1
+    assert len(server.pids()) == 2
     wait_until(lambda: server.pids() == first)  # only the second one was reached
 
 
