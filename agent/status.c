@@ -35,6 +35,11 @@ static const char *const advice[COMMAND_KIND_COUNT] = {
         "the database was migrated: no old server may be started against it",
     [COMMAND_COPY_DATABASE] = "the staging database holds the data: do not change it by hand",
     [COMMAND_CLEAR_STAGING] = "the staging database is empty again",
+    [COMMAND_REHEARSE_BACKUP] = "a rehearsal works on a scratch database: production is only read",
+    [COMMAND_REHEARSE_MIGRATION] =
+        "a rehearsal migrated a scratch database: production is only read",
+    [COMMAND_END_REHEARSAL] = "the rehearsal is over: production is as it was",
+    [COMMAND_DROP_REHEARSAL] = "the rehearsal is over: its scratch database is gone",
 };
 
 typedef struct Status {

@@ -30,6 +30,11 @@ static const Handler *const handlers[] = {
     [COMMAND_MIGRATE_DATABASE] = &handler_migrate_database,
     [COMMAND_COPY_DATABASE] = &handler_copy_database,
     [COMMAND_CLEAR_STAGING] = &handler_clear_staging,
+    [COMMAND_REHEARSE_BACKUP] = &handler_rehearse_backup,
+    [COMMAND_REHEARSE_MIGRATION] = &handler_migrate_database,
+    [COMMAND_REHEARSE_CHECKPOINT] = &handler_checkpoint_database,
+    [COMMAND_END_REHEARSAL] = &handler_end_rehearsal,
+    [COMMAND_DROP_REHEARSAL] = &handler_drop_rehearsal,
 };
 static_assert(
     sizeof(handlers) / sizeof(handlers[0]) == COMMAND_KIND_COUNT, "every CommandKind has a row");

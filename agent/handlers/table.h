@@ -31,3 +31,6 @@ extern const Handler handler_backup_database;       /* database_backup.c */
 extern const Handler handler_migrate_database;      /* migration.c */
 extern const Handler handler_copy_database;         /* copy/copy.c */
 extern const Handler handler_clear_staging;         /* staging_clear.c */
+extern const Handler handler_rehearse_backup;       /* rehearsal.c */
+extern const Handler handler_end_rehearsal;         /* rehearsal.c */
+extern const Handler handler_drop_rehearsal;        /* rehearsal.c */

@@ -64,6 +64,13 @@ static const struct {
         { ARG_SIDE, ARG_STATEMENT_S, ARG_LOCK_S, SCRIPT_ARGS } },
     [COMMAND_COPY_DATABASE] = { "copy-database", TARGET_DATABASE, CHANGES, { ARG_PROFILE_SHA256 } },
     [COMMAND_CLEAR_STAGING] = { "clear-staging", TARGET_DATABASE, TAKES_BACK, { NULL } },
+    [COMMAND_REHEARSE_BACKUP] = { "rehearse-backup", TARGET_DATABASE, CHANGES, { NULL } },
+    [COMMAND_REHEARSE_MIGRATION] = { "rehearse-migration", TARGET_DATABASE, CHANGES,
+        { ARG_STATEMENT_S, ARG_LOCK_S, SCRIPT_ARGS } },
+    [COMMAND_REHEARSE_CHECKPOINT] = { "rehearse-checkpoint", TARGET_DATABASE, LOOKS,
+        { ARG_PROFILE_SHA256 } },
+    [COMMAND_END_REHEARSAL] = { "end-rehearsal", TARGET_DATABASE, CHANGES, { NULL } },
+    [COMMAND_DROP_REHEARSAL] = { "drop-rehearsal", TARGET_DATABASE, TAKES_BACK, { NULL } },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == COMMAND_KIND_COUNT, "every CommandKind has a row");
 

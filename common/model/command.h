@@ -51,6 +51,12 @@ typedef enum CommandKind {
     COMMAND_MIGRATE_DATABASE,
     COMMAND_COPY_DATABASE,
     COMMAND_CLEAR_STAGING,
+    /* on a database, for a rehearsal: production is read, a scratch database is changed */
+    COMMAND_REHEARSE_BACKUP,
+    COMMAND_REHEARSE_MIGRATION,
+    COMMAND_REHEARSE_CHECKPOINT,
+    COMMAND_END_REHEARSAL,
+    COMMAND_DROP_REHEARSAL,
     COMMAND_KIND_COUNT,
 } CommandKind;
 

@@ -120,6 +120,12 @@ static const struct {
         BOUND(copy_s, 0) },
     [COMMAND_COPY_DATABASE] = { { NULL }, BOUND(copy_s, 0) },
     [COMMAND_CLEAR_STAGING] = { { NULL }, BOUND(statement_s, 0) },
+    [COMMAND_REHEARSE_BACKUP] = { { NULL }, BOUND(backup_s, 0) },
+    [COMMAND_REHEARSE_MIGRATION] = { { add_statement_s, add_lock_s, add_script },
+        BOUND(copy_s, 0) },
+    [COMMAND_REHEARSE_CHECKPOINT] = { { NULL }, BOUND(statement_s, 60) },
+    [COMMAND_END_REHEARSAL] = { { NULL }, BOUND(statement_s, 0) },
+    [COMMAND_DROP_REHEARSAL] = { { NULL }, BOUND(statement_s, 0) },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == COMMAND_KIND_COUNT, "every CommandKind has a row");
 

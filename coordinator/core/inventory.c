@@ -22,6 +22,7 @@ const InventoryLimits inventory_limits_default = {
 static const char *const strategies[] = {
     [STRATEGY_DOCUMENTED] = "documented",
     [STRATEGY_COPY_FIRST] = "copy-first",
+    [STRATEGY_REHEARSAL] = "rehearsal",
 };
 static_assert(sizeof(strategies) / sizeof(strategies[0]) == STRATEGY_COUNT, "every Strategy");
 

@@ -17,6 +17,7 @@
 typedef enum Strategy {
     STRATEGY_DOCUMENTED, /* migrate production in place, then copy it to staging */
     STRATEGY_COPY_FIRST, /* copy production to staging, migrate the copy */
+    STRATEGY_REHEARSAL,  /* of plans alone, no inventory has it: try it beside running servers */
     STRATEGY_COUNT,
 } Strategy;
 

@@ -63,12 +63,21 @@ static const StrategyRow copy_first[] = {
     { STEP_CROSS_LINE, { STEP_GATE_PROVEN, END } },
 };
 
+static const StrategyRow rehearsal[] = {
+    { STEP_CHECK_STAGING, { END } },
+    { STEP_REHEARSE_BACKUP, { STEP_CHECK_STAGING, END } },
+    { STEP_REHEARSE_MIGRATION, { STEP_REHEARSE_BACKUP, END } },
+    { STEP_REHEARSE_CHECKPOINT, { STEP_REHEARSE_MIGRATION, END } },
+    { STEP_END_REHEARSAL, { STEP_REHEARSE_CHECKPOINT, END } },
+};
+
 static const struct {
     const StrategyRow *rows;
     size_t count;
 } strategies[] = {
     [STRATEGY_DOCUMENTED] = { documented, sizeof(documented) / sizeof(documented[0]) },
     [STRATEGY_COPY_FIRST] = { copy_first, sizeof(copy_first) / sizeof(copy_first[0]) },
+    [STRATEGY_REHEARSAL] = { rehearsal, sizeof(rehearsal) / sizeof(rehearsal[0]) },
 };
 static_assert(sizeof(strategies) / sizeof(strategies[0]) == STRATEGY_COUNT, "every Strategy");
 
@@ -190,4 +199,12 @@ Plan *planner_make_plan(const Inventory *inventory)
     };
     memcpy(plan->inventory_sha256, inventory->sha256, sizeof(plan->inventory_sha256));
     return plan;
+}
+
+Plan *planner_make_rehearsal(const Inventory *inventory)
+{
+    Inventory rehearsed = *inventory;
+
+    rehearsed.strategy = STRATEGY_REHEARSAL;
+    return planner_make_plan(&rehearsed);
 }

@@ -10,6 +10,10 @@
 /* Cannot fail for a checked inventory. Facts are added by the caller before it is written. */
 Plan *planner_make_plan(const Inventory *inventory) __attribute__((nonnull, returns_nonnull));
 
+/* The plan of a rehearsal of that inventory's upgrade: it stops, locks and migrates nothing that is
+ * in use. */
+Plan *planner_make_rehearsal(const Inventory *inventory) __attribute__((nonnull, returns_nonnull));
+
 /* The arguments of one step's command (or of its undo), from the inventory. `script` is the
  * operator's script for the step's database, or NULL. */
 void planner_command_args(const Inventory *inventory, const PlanStep *step, CommandKind kind,

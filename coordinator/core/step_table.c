@@ -210,6 +210,41 @@ static const StepSpec specs[] = {
         .scope = SCOPE_CLUSTER,
         .harmless = "it is a gate",
     },
+    [STEP_REHEARSE_BACKUP] = {
+        .name = "rehearse-backup",
+        .title = "dump production while it is used, restore it into a scratch database",
+        .scope = SCOPE_DATABASE,
+        .command = COMMAND_REHEARSE_BACKUP,
+        .undo = COMMAND_DROP_REHEARSAL,
+        .attempts = 2,
+        .cut_short = true,
+    },
+    [STEP_REHEARSE_MIGRATION] = {
+        .name = "rehearse-migration",
+        .title = "run the migration script on the scratch database",
+        .scope = SCOPE_DATABASE,
+        .command = COMMAND_REHEARSE_MIGRATION,
+        .harmless = "the scratch database is dropped",
+        .attempts = 3,
+        .cut_short = true,
+    },
+    [STEP_REHEARSE_CHECKPOINT] = {
+        .name = "rehearse-checkpoint",
+        .title = "check the migrated layout of the scratch database",
+        .scope = SCOPE_DATABASE,
+        .command = COMMAND_REHEARSE_CHECKPOINT,
+        .harmless = "it only reads",
+        .attempts = 3,
+        .cut_short = true,
+    },
+    [STEP_END_REHEARSAL] = {
+        .name = "end-rehearsal",
+        .title = "drop the scratch database, prove that production is as it was",
+        .scope = SCOPE_DATABASE,
+        .command = COMMAND_END_REHEARSAL,
+        .harmless = "what it drops is the rehearsal's own",
+        .attempts = 3,
+    },
 };
 static_assert(sizeof(specs) / sizeof(specs[0]) == STEP_KIND_COUNT, "every StepKind has a row");
 

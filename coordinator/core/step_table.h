@@ -33,6 +33,10 @@ typedef enum StepKind {
     STEP_TEST_READINESS,
     STEP_PROVE_SWITCHED,
     STEP_GATE_PROVEN,
+    STEP_REHEARSE_BACKUP, /* from here on: of a rehearsal, while the old servers run */
+    STEP_REHEARSE_MIGRATION,
+    STEP_REHEARSE_CHECKPOINT,
+    STEP_END_REHEARSAL,
     STEP_KIND_COUNT,
 } StepKind;
 

@@ -255,6 +255,22 @@ static void a_server_that_never_answers_is_given_up(void **state)
     }
 #define ON_BOTH(test) ON("mysql", test), ON("postgresql", test)
 
+static void a_session_that_only_reads_changes_nothing(void **state)
+{
+    AUTO(Database) *database = lab_open(lab_database(TYPE_OF(state), "door"), SIDE_PRODUCTION);
+    AUTO_TEXT *rows = NULL;
+    Error error = { 0 };
+
+    lab_run(database, "CREATE TABLE kept (a INT)");
+    assert_true(database_only_reads(database, &error));
+    assert_false(database_run(database, "INSERT INTO kept VALUES (1)", NULL, &error));
+    assert_int_equal(error.kind, ERROR_DATABASE);
+    error = (Error){ 0 };
+    assert_false(database_run(database, "DROP TABLE kept", NULL, &error));
+    rows = lab_value(database, "SELECT COUNT(*) FROM kept");
+    assert_string_equal(rows, "0");
+}
+
 int main(void)
 {
     static const DatabaseType mysql = DATABASE_MYSQL, postgresql = DATABASE_POSTGRESQL;
@@ -267,6 +283,7 @@ int main(void)
         ON_BOTH(names_and_values_are_quoted),
         ON_BOTH(a_statement_ends_at_its_limit),
         ON_BOTH(a_lock_that_is_not_given_names_its_holder),
+        ON_BOTH(a_session_that_only_reads_changes_nothing),
         ON_BOTH(the_session_is_strict_and_in_utc),
         ON_BOTH(no_file_of_the_client_is_ever_sent),
         ON_BOTH(a_database_that_is_not_there_is_named),

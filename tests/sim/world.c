@@ -74,11 +74,18 @@ static WorldDatabase *database_of(WorldAccess *access)
     return &access->world->databases[access->database];
 }
 
-/* A script works on one side; production is the other. */
-static WorldLayout *layout_of(WorldAccess *access)
+static bool is_of_rehearsal(CommandKind kind)
+{
+    return kind >= COMMAND_REHEARSE_BACKUP && kind <= COMMAND_DROP_REHEARSAL;
+}
+
+/* A script works on one side; production is the other; a rehearsal's on its own database. */
+static WorldLayout *layout_of(WorldAccess *access, const Command *command)
 {
     WorldDatabase *database = database_of(access);
 
+    if (is_of_rehearsal(command->kind))
+        return &database->scratch;
     return access->staging_side ? &database->staging : &database->production;
 }
 
@@ -91,6 +98,8 @@ static bool strike(AgentIo *io, const Command *command, Error *error)
     if (!access->written)
         world_violate(
             access->world, "an act before it was written down", command_name(command->kind));
+    if ((access->world->strategy == STRATEGY_REHEARSAL) != is_of_rehearsal(command->kind))
+        world_violate(access->world, "a rehearsal that is none", command_name(command->kind));
     if (access->fault.kind != ERROR_NONE) {
         *error = access->fault;
         return false;
@@ -151,7 +160,7 @@ static bool probe_quiet(AgentIo *io, const Command *command, bool *ret, Error *e
 
 static bool probe_layout(AgentIo *io, const Command *command, bool *ret, Error *error)
 {
-    if (*layout_of(access_of(io)) != LAYOUT_NEW)
+    if (*layout_of(access_of(io), command) != LAYOUT_NEW)
         return error_set(error, ERROR_MISMATCH, "the layout is not the new one");
     return answer(true, command, ret, error);
 }
@@ -190,6 +199,7 @@ FLAG_HANDLER(backup_database, database_of, backed_up, PART_ALL)
 FLAG_PROBE(old_up, node_of, old_up, PART_ALL)
 FLAG_PROBE(new_up, node_of, new_up, PART_ALL)
 FLAG_PROBE(cleared, database_of, staging, LAYOUT_EMPTY)
+FLAG_PROBE(dropped, database_of, scratch, LAYOUT_EMPTY)
 
 static bool apply_old_up(AgentIo *io, const Command *command, Error *error)
 {
@@ -223,19 +233,20 @@ static bool apply_new_up(AgentIo *io, const Command *command, Error *error)
 
 static bool probe_migrated(AgentIo *io, const Command *command, bool *ret, Error *error)
 {
-    return answer(*layout_of(access_of(io)) == LAYOUT_NEW, command, ret, error);
+    return answer(*layout_of(access_of(io), command) == LAYOUT_NEW, command, ret, error);
 }
 
 static bool apply_migrated(AgentIo *io, const Command *command, Error *error)
 {
     WorldAccess *access = access_of(io);
-    WorldLayout *layout = layout_of(access);
+    WorldLayout *layout = layout_of(access, command);
+    bool of_production = layout == &database_of(access)->production;
 
-    if (!access->staging_side && !access->crossed)
+    if (of_production && !access->crossed)
         world_violate(access->world, "production migrated without the operator's word", "");
-    if (!access->staging_side && !all_backed_up(access->world))
+    if (of_production && !all_backed_up(access->world))
         world_violate(access->world, "production migrated without verified backups", "");
-    if (any_old_up(access->world))
+    if (!is_of_rehearsal(command->kind) && any_old_up(access->world))
         world_violate(access->world, "a database migrated under a running server", "");
     if ((*layout != LAYOUT_OLD && *layout != LAYOUT_PARTLY_MIGRATED) ||
         database_of(access)->migrations > 0)
@@ -277,6 +288,30 @@ static bool apply_cleared(AgentIo *io, const Command *command, Error *error)
     return true;
 }
 
+static bool probe_restored(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    WorldLayout scratch = database_of(access_of(io))->scratch;
+
+    return answer(scratch != LAYOUT_EMPTY && scratch != LAYOUT_PARTLY_COPIED, command, ret, error);
+}
+
+static bool apply_restored(AgentIo *io, const Command *command, Error *error)
+{
+    WorldDatabase *database = database_of(access_of(io));
+
+    return change_layout(io, command, &database->scratch, database->production, error);
+}
+
+static bool apply_dropped(AgentIo *io, const Command *command, Error *error)
+{
+    WorldDatabase *database = database_of(access_of(io));
+
+    if (!change_layout(io, command, &database->scratch, LAYOUT_EMPTY, error))
+        return false;
+    database->migrations = 0;
+    return true;
+}
+
 static const Handler handlers[] = {
     [COMMAND_NONE] = { "nothing", probe_always, NULL },
     [COMMAND_INSPECT_NODE] = { "seen", probe_always, NULL },
@@ -303,6 +338,11 @@ static const Handler handlers[] = {
     [COMMAND_MIGRATE_DATABASE] = { "migrated", probe_migrated, apply_migrated },
     [COMMAND_COPY_DATABASE] = { "copied", probe_copied, apply_copied },
     [COMMAND_CLEAR_STAGING] = { "cleared", probe_cleared, apply_cleared },
+    [COMMAND_REHEARSE_BACKUP] = { "restored", probe_restored, apply_restored },
+    [COMMAND_REHEARSE_MIGRATION] = { "migrated", probe_migrated, apply_migrated },
+    [COMMAND_REHEARSE_CHECKPOINT] = { "layout is new", probe_layout, NULL },
+    [COMMAND_END_REHEARSAL] = { "dropped", probe_dropped, apply_dropped },
+    [COMMAND_DROP_REHEARSAL] = { "dropped", probe_dropped, apply_dropped },
 };
 static_assert(
     sizeof(handlers) / sizeof(handlers[0]) == COMMAND_KIND_COUNT, "every CommandKind has a row");
@@ -326,6 +366,10 @@ void world_check_done(World *world)
 {
     WorldLayout production = world->strategy == STRATEGY_DOCUMENTED ? LAYOUT_NEW : LAYOUT_OLD;
 
+    if (world->strategy == STRATEGY_REHEARSAL) {
+        world_check_aborted(world);
+        return;
+    }
     for (size_t i = 0; i < world->node_count; i++) {
         const WorldNode *node = &world->nodes[i];
 
@@ -349,13 +393,13 @@ void world_check_aborted(World *world)
 
         if (!node->lost && (node->new_up != PART_NONE || node->old_up != PART_ALL ||
                                node->configured != PART_NONE || node->folders != PART_NONE))
-            violate_node(world, "aborted, but a node is not as it was", i);
+            violate_node(world, "not upgraded, but a node is not as it was", i);
     }
     for (size_t i = 0; i < world->database_count; i++) {
         const WorldDatabase *database = &world->databases[i];
 
         if (database->staging != LAYOUT_EMPTY || database->production != LAYOUT_OLD ||
-            database->locked != PART_NONE)
-            world_violate(world, "aborted, but a database is not as it was", "");
+            database->locked != PART_NONE || database->scratch != LAYOUT_EMPTY)
+            world_violate(world, "not upgraded, but a database is not as it was", "");
     }
 }

@@ -35,6 +35,7 @@ typedef enum WorldLayout {
 typedef struct WorldDatabase {
     WorldLayout production, staging;
     Part locked, backed_up;
+    WorldLayout scratch; /* of a rehearsal */
     unsigned migrations; /* how often a script has run */
 } WorldDatabase;
 
@@ -64,5 +65,5 @@ void world_violate(World *world, const char *what, const char *detail);
 void world_lose_node(World *world, size_t index);
 const Handler *world_handler(CommandKind kind);
 /* What has to be the case at the end. */
-void world_check_done(World *world);
+void world_check_done(World *world); /* a rehearsal leaves all as it was, like an abort */
 void world_check_aborted(World *world);

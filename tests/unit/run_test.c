@@ -260,7 +260,7 @@ static void a_run_begins_with_its_bypasses_or_not_at_all(void **state)
 static void both_strategies_reach_the_end_when_confirmed(void **state)
 {
     (void)state;
-    for (Strategy strategy = 0; strategy < STRATEGY_COUNT; strategy++) {
+    for (Strategy strategy = 0; strategy < STRATEGY_REHEARSAL; strategy++) {
         Fixture *fixture = make_fixture(strategy, 3);
         Error error = { 0 };
         Action action;
@@ -670,6 +670,40 @@ static void a_plan_without_a_line_is_never_crossed(void **state)
     assert_false(run_line_is_crossed(&run));
 }
 
+static void a_rehearsal_stops_locks_and_crosses_nothing(void **state)
+{
+    Inventory inventory = make_inventory(STRATEGY_DOCUMENTED, 2);
+    AUTO(Plan) *plan = planner_make_rehearsal(&inventory);
+    Error error = { 0 };
+
+    (void)state;
+    assert_true(plan_check(plan, &error));
+    assert_int_equal(plan->strategy, STRATEGY_REHEARSAL);
+    assert_int_equal(plan->step_count, 10);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const StepSpec *spec = step_spec(plan->steps[i].kind);
+
+        assert_int_equal(spec->scope, SCOPE_DATABASE);
+        assert_null(spec->irreversible);
+        assert_true(
+            spec->command == COMMAND_CHECK_STAGING || spec->command >= COMMAND_REHEARSE_BACKUP);
+    }
+}
+
+static void a_rehearsal_that_fails_is_dropped(void **state)
+{
+    Fixture *fixture = make_fixture(STRATEGY_REHEARSAL, 3);
+    Error error = { 0 };
+
+    (void)state;
+    assert_true(engine_lead(&fixture->engine, 1, &error));
+    assert_int_equal(answer_all(fixture, RESULT_FAILED, ERROR_DATABASE).kind, ACTION_HOLD);
+    assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
+    assert_int_equal(answer_all(fixture, RESULT_DONE, ERROR_NONE).kind, ACTION_NONE);
+    assert_int_equal(fixture->engine.run.state, RUN_ABORTED);
+    free_fixture(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -693,6 +727,8 @@ int main(void)
         cmocka_unit_test(plans_are_the_same_for_the_same_inventory_and_managers_start_first),
         cmocka_unit_test(a_plan_that_cannot_be_is_refused),
         cmocka_unit_test(a_plan_without_a_line_is_never_crossed),
+        cmocka_unit_test(a_rehearsal_stops_locks_and_crosses_nothing),
+        cmocka_unit_test(a_rehearsal_that_fails_is_dropped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

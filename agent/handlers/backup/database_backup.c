@@ -3,7 +3,12 @@
  * database's own program in BACKUP/DATABASE/RUN, its manifest "dump-manifest" beside it. The dump
  * is read back, restored into a scratch database on the staging server, and every table's digest
  * there compared with production's. What was not restored so is no backup.
+ *
+ * For a rehearsal (COMMAND_REHEARSE_BACKUP) the same is done while the servers write: a table that
+ * changed meanwhile is named and not compared, and the scratch database stays.
  */
+
+#include "agent/handlers/backup/database_backup.h"
 
 #include "agent/handlers/backup/dump_manifest.h"
 #include "agent/handlers/backup/dump_tool.h"
@@ -25,11 +30,19 @@ typedef struct Backup {
     const Command *command;
     const AgentDatabase *config;
     char *folder, *partial, *dump, *manifest_path;
-    Database *production; /* in one snapshot */
+    Database *production; /* in one snapshot, only to read */
     CopyCatalogue *catalogue;
     RowDigest *digests; /* of production's tables, in the order of the catalogue */
+    size_t compared_tables;
+    uint64_t compared_rows;
     DumpManifest manifest;
 } Backup;
+
+char *backup_folder(const AgentIo *io, const Command *command)
+{
+    return memory_format(
+        "%s/%s/%s", io->config->backup_directory, command->target, command->id.run);
+}
 
 static bool backup_of(AgentIo *io, const Command *command, Backup *ret, Error *error)
 {
@@ -37,8 +50,7 @@ static bool backup_of(AgentIo *io, const Command *command, Backup *ret, Error *e
     ret->command = command;
     if (!target_config(io, command, &ret->config, error))
         return false;
-    ret->folder =
-        memory_format("%s/%s/%s", io->config->backup_directory, command->target, command->id.run);
+    ret->folder = backup_folder(io, command);
     ret->dump = memory_format("%s/%s", ret->folder, dump_tool_file_name(ret->config->type));
     ret->partial = memory_format("%s.partial", ret->dump);
     ret->manifest_path = memory_format("%s/dump-manifest", ret->folder);
@@ -58,6 +70,11 @@ static void backup_done(Backup *backup)
 }
 #define BACKUP_AUTO(name) __attribute__((cleanup(backup_done))) Backup name = { 0 }
 
+static bool is_rehearsal(const Backup *backup)
+{
+    return backup->command->kind == COMMAND_REHEARSE_BACKUP;
+}
+
 static Millis time_limit(const Backup *backup)
 {
     return (Millis)backup->command->deadline_s * 1000;
@@ -71,7 +88,15 @@ static bool open_long(
 
     if (backup->command->deadline_s > limits.statement_s)
         limits.statement_s = backup->command->deadline_s;
-    return database_open(backup->config, side, name, &limits, ret, error);
+    return database_open(backup->config, side, name, &limits, ret, error) &&
+           (side == SIDE_STAGING || database_only_reads(*ret, error));
+}
+
+/* "dump-ms": how long one part of the work took. */
+static void note_time(Backup *backup, const char *part, Millis since)
+{
+    facts_format(&backup->manifest.values, part, "%lld",
+        (long long)(backup->io->now(backup->io->self) - since));
 }
 
 /* mysqldump prints a FLOAT with six digits: such a column is compared as it is printed. */
@@ -184,6 +209,7 @@ static bool check_space(const Backup *backup, Error *error)
 
 static bool make_dump(Backup *backup, Error *error)
 {
+    Millis since = backup->io->now(backup->io->self);
     CompressedFile file;
 
     backup->io->progress(backup->io->self, "dump", 0, 1);
@@ -192,6 +218,7 @@ static bool make_dump(Backup *backup, Error *error)
         return false;
     if (rename(backup->partial, backup->dump) != 0)
         return error_set(error, ERROR_IO, "%s cannot be renamed", backup->partial);
+    note_time(backup, "dump-ms", since);
     return file_sync_folder(backup->folder, error) && fill_manifest(backup, &file, error) &&
            dump_manifest_write(&backup->manifest, backup->manifest_path, error);
 }
@@ -213,25 +240,27 @@ static bool check_file(const Backup *backup, const DumpManifest *manifest, Error
     return true;
 }
 
-/* Production is stopped by now; where it was not, that and not the dump is the reason. */
+/* Whether production has other rows in that table than at the beginning. */
+static bool changed_meanwhile(const Backup *backup, size_t number)
+{
+    AUTO(Database) *fresh = NULL;
+    RowDigest now;
+    Error unseen = { 0 };
+
+    return open_long(backup, SIDE_PRODUCTION, NULL, &fresh, &unseen) &&
+           rows_begin_reading(fresh, NULL, &unseen) &&
+           digest_table(backup, fresh, number, &now, &unseen) &&
+           !row_digest_equal(&backup->digests[number], &now);
+}
+
 static bool explain_mismatch(
     const Backup *backup, Database *scratch, size_t number, const RowDigest *found, Error *error)
 {
     const CopyTable *table = &backup->catalogue->tables[number];
     const RowDigest *before = &backup->digests[number];
-    AUTO(Database) *fresh = NULL;
-    RowDigest now;
     Error unseen = { 0 };
     TEXT_AUTO(difference, DIFFERENCE_MAX);
 
-    if (open_long(backup, SIDE_PRODUCTION, NULL, &fresh, &unseen) &&
-        rows_begin_reading(fresh, NULL, &unseen) &&
-        digest_table(backup, fresh, number, &now, &unseen) && !row_digest_equal(before, &now))
-        return error_set(error, ERROR_PRECONDITION,
-            "table %s changed in production while it was backed up: stop everything that writes "
-            "there first",
-            table->name);
-    unseen = (Error){ 0 };
     if (!difference_find(backup->production, scratch, table, &difference, &unseen))
         text_add(&difference, "which rows cannot be told: %.200s", unseen.text);
     return error_set(error, ERROR_MISMATCH,
@@ -241,36 +270,55 @@ static bool explain_mismatch(
         difference.bytes);
 }
 
-static bool compare_restored(const Backup *backup, Database *scratch, Error *error)
+/* Where production was not stopped, that and not the dump is the reason. */
+static bool compare_table(Backup *backup, Database *scratch, size_t number, Error *error)
 {
-    for (size_t i = 0; i < backup->catalogue->table_count; i++) {
-        RowDigest found;
+    const CopyTable *table = &backup->catalogue->tables[number];
+    RowDigest found;
 
-        if (!digest_table(backup, scratch, i, &found, error))
-            return error_prefix(error, "restored dump: ");
-        if (!row_digest_equal(&found, &backup->digests[i]))
-            return explain_mismatch(backup, scratch, i, &found, error);
+    if (!digest_table(backup, scratch, number, &found, error))
+        return error_prefix(error, "restored dump: ");
+    if (row_digest_equal(&found, &backup->digests[number])) {
+        backup->compared_tables++;
+        backup->compared_rows += found.rows;
+        return true;
     }
+    if (!changed_meanwhile(backup, number))
+        return explain_mismatch(backup, scratch, number, &found, error);
+    if (!is_rehearsal(backup))
+        return error_set(error, ERROR_PRECONDITION,
+            "table %s changed in production while it was backed up: stop everything that writes "
+            "there first",
+            table->name);
+    facts_format(
+        &backup->manifest.values, "not-compared", "%s: servers wrote to it meanwhile", table->name);
     return true;
 }
 
-static bool restore_and_compare(const Backup *backup, const char *name, Error *error)
+static bool compare_restored(Backup *backup, const char *name, Error *error)
 {
+    Millis since = backup->io->now(backup->io->self);
     AUTO(Database) *scratch = NULL;
 
-    backup->io->progress(backup->io->self, "restore test", 0, 1);
-    return dump_tool_restore(backup->config, name, backup->dump, time_limit(backup), error) &&
-           open_long(backup, SIDE_STAGING, name, &scratch, error) &&
-           rows_begin_reading(scratch, NULL, error) && compare_restored(backup, scratch, error);
+    if (!open_long(backup, SIDE_STAGING, name, &scratch, error) ||
+        !rows_begin_reading(scratch, NULL, error))
+        return false;
+    for (size_t i = 0; i < backup->catalogue->table_count; i++)
+        if (!compare_table(backup, scratch, i, error))
+            return false;
+    note_time(backup, "compare-ms", since);
+    return true;
 }
 
-static uint64_t all_rows(const Backup *backup)
+static bool restore_and_compare(Backup *backup, const char *name, Error *error)
 {
-    uint64_t rows = 0;
+    Millis since = backup->io->now(backup->io->self);
 
-    for (size_t i = 0; i < backup->catalogue->table_count; i++)
-        rows += backup->digests[i].rows;
-    return rows;
+    backup->io->progress(backup->io->self, "restore test", 0, 1);
+    if (!dump_tool_restore(backup->config, name, backup->dump, time_limit(backup), error))
+        return false;
+    note_time(backup, "restore-ms", since);
+    return compare_restored(backup, name, error);
 }
 
 static bool test_restore(Backup *backup, Error *error)
@@ -288,9 +336,15 @@ static bool test_restore(Backup *backup, Error *error)
     }
     facts_format(&backup->manifest.values, "restored",
         "into scratch database %s on staging: %zu tables, %llu rows, digests equal", name,
-        backup->catalogue->table_count, (unsigned long long)all_rows(backup));
-    return scratch_drop(backup->io, backup->command, error) &&
+        backup->compared_tables, (unsigned long long)backup->compared_rows);
+    return (is_rehearsal(backup) || scratch_drop(backup->io, backup->command, error)) &&
            dump_manifest_write(&backup->manifest, backup->manifest_path, error);
+}
+
+/* A snapshot makes a server keep what its writers replace: under writers it ends with the dump. */
+static bool end_snapshot(const Backup *backup, Error *error)
+{
+    return !is_rehearsal(backup) || database_run(backup->production, "COMMIT", NULL, error);
 }
 
 static bool apply(AgentIo *io, const Command *command, Error *error)
@@ -299,9 +353,19 @@ static bool apply(AgentIo *io, const Command *command, Error *error)
 
     return backup_of(io, command, &backup, error) && scratch_drop(io, command, error) &&
            file_make_folders(backup.folder, 0700, error) && read_production(&backup, error) &&
-           make_dump(&backup, error) && check_file(&backup, &backup.manifest, error) &&
-           test_restore(&backup, error);
+           make_dump(&backup, error) && end_snapshot(&backup, error) &&
+           check_file(&backup, &backup.manifest, error) && test_restore(&backup, error);
 }
+
+/* Values of the manifest that it has any number of times. */
+static const struct {
+    const char *value, *fact;
+} told[] = {
+    { "dump-ms", "~dump-ms" },
+    { "restore-ms", "~restore-ms" },
+    { "compare-ms", "~compare-ms" },
+    { "not-compared", "not-compared" },
+};
 
 static void tell(const Backup *backup, const DumpManifest *manifest)
 {
@@ -313,6 +377,13 @@ static void tell(const Backup *backup, const DumpManifest *manifest)
     facts_add(evidence, "~taken-at", facts_get_or(&manifest->values, "taken-at", ""));
     copied_add_evidence(manifest->tables, evidence);
     facts_add(evidence, "restored", facts_get_or(&manifest->values, "restored", ""));
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        size_t position = 0;
+        const Fact *value;
+
+        while ((value = facts_each(&manifest->values, told[i].value, &position)))
+            facts_add(evidence, told[i].fact, value->value);
+    }
 }
 
 /* The manifest of this run says that the dump was restored, and the dump is still that one. */

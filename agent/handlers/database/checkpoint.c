@@ -106,9 +106,8 @@ static bool looks_fresh(AgentIo *io, Database *database, const Command *command,
 static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *error)
 {
     AUTO(Database) *database = NULL;
-    DatabaseSide side;
 
-    if (!target_side(command, &side, error) || !target_open(io, command, side, &database, error) ||
+    if (!target_open_side(io, command, &database, error) ||
         !has_target_layout(io, database, command, error) ||
         !checkpoints_hold(io, database, command, error) ||
         !looks_fresh(io, database, command, error) ||

@@ -133,6 +133,16 @@ bool database_run(Database *database, const char *sql, uint64_t *ret_rows, Error
     return database->driver->query(database, sql, NULL, NULL, ret_rows, error);
 }
 
+bool database_only_reads(Database *database, Error *error)
+{
+    static const char *const statements[] = {
+        [DATABASE_MYSQL] = "SET SESSION TRANSACTION READ ONLY",
+        [DATABASE_POSTGRESQL] = "SET default_transaction_read_only = on",
+    };
+
+    return database_run(database, statements[database_type(database)], NULL, error);
+}
+
 char *database_quote(Database *database, const char *value)
 {
     return database->driver->quote(database, value);

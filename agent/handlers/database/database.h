@@ -66,6 +66,10 @@ bool database_value(Database *database, const char *sql, char **ret, Error *erro
 bool database_run(Database *database, const char *sql, uint64_t *ret_rows, Error *error)
     __attribute__((warn_unused_result, nonnull(1, 2, 4)));
 
+/* From here on the server itself refuses to change anything for this session. */
+bool database_only_reads(Database *database, Error *error)
+    __attribute__((warn_unused_result, nonnull));
+
 /* `value` as a literal, quotes included; the caller frees. */
 char *database_quote(Database *database, const char *value)
     __attribute__((nonnull, returns_nonnull));

@@ -1,6 +1,10 @@
 #include "agent/handlers/database/database_target.h"
 
-#define SECONDS_MAX (7 * 24 * 3600)
+#include "agent/handlers/database/scratch_database.h"
+#include "common/base/memory.h"
+
+#define SECONDS_MAX       (7 * 24 * 3600)
+#define SIDE_OF_REHEARSAL "rehearsal"
 
 bool target_config(
     const AgentIo *io, const Command *command, const AgentDatabase **ret, Error *error)
@@ -15,14 +19,16 @@ bool target_config(
     return true;
 }
 
-bool target_side(const Command *command, DatabaseSide *ret, Error *error)
+bool target_side(const Command *command, const char **ret, Error *error)
 {
     const char *side = facts_get_or(&command->args, ARG_SIDE, "");
 
-    if (strcmp(side, "production") != 0 && strcmp(side, "staging") != 0)
+    if (command->kind == COMMAND_REHEARSE_MIGRATION || command->kind == COMMAND_REHEARSE_CHECKPOINT)
+        side = SIDE_OF_REHEARSAL;
+    else if (strcmp(side, "production") != 0 && strcmp(side, "staging") != 0)
         return error_set(
             error, ERROR_INVALID, "%s is '%s', not production or staging", ARG_SIDE, side);
-    *ret = strcmp(side, "production") == 0 ? SIDE_PRODUCTION : SIDE_STAGING;
+    *ret = side;
     return true;
 }
 
@@ -33,8 +39,8 @@ static unsigned seconds_of(const Command *command, const char *name, unsigned ot
     return value == 0 || value > SECONDS_MAX ? otherwise : (unsigned)value;
 }
 
-bool target_open(
-    const AgentIo *io, const Command *command, DatabaseSide side, Database **ret, Error *error)
+static bool open_named(const AgentIo *io, const Command *command, DatabaseSide side,
+    const char *name, Database **ret, Error *error)
 {
     const AgentDatabase *config = NULL;
     DatabaseLimits limits = database_limits_default;
@@ -42,5 +48,25 @@ bool target_open(
     limits.statement_s = seconds_of(command, ARG_STATEMENT_S, limits.statement_s);
     limits.lock_s = seconds_of(command, ARG_LOCK_S, limits.lock_s);
     return target_config(io, command, &config, error) &&
-           database_open(config, side, NULL, &limits, ret, error);
+           database_open(config, side, name, &limits, ret, error);
+}
+
+bool target_open(
+    const AgentIo *io, const Command *command, DatabaseSide side, Database **ret, Error *error)
+{
+    return open_named(io, command, side, NULL, ret, error);
+}
+
+bool target_open_side(AgentIo *io, const Command *command, Database **ret, Error *error)
+{
+    const char *side = NULL;
+    AUTO_TEXT *scratch = NULL;
+
+    if (!target_side(command, &side, error))
+        return false;
+    if (strcmp(side, SIDE_OF_REHEARSAL) == 0)
+        return scratch_find(io, command, &scratch, error) &&
+               open_named(io, command, SIDE_STAGING, scratch, ret, error);
+    return open_named(io, command, strcmp(side, "production") == 0 ? SIDE_PRODUCTION : SIDE_STAGING,
+        NULL, ret, error);
 }

@@ -11,8 +11,14 @@
 
 bool target_config(const AgentIo *io, const Command *command, const AgentDatabase **ret,
     Error *error) __attribute__((nonnull, warn_unused_result));
-/* ARG_SIDE; absent is an error. */
-bool target_side(const Command *command, DatabaseSide *ret, Error *error)
+/*
+ * On which database a migration or a checkpoint works: "production" or "staging" by ARG_SIDE,
+ * absent is an error; "rehearsal" for the commands of one: the scratch database that it made.
+ */
+bool target_side(const Command *command, const char **ret, Error *error)
+    __attribute__((nonnull, warn_unused_result));
+/* Opens it, with the limits that the command has. */
+bool target_open_side(AgentIo *io, const Command *command, Database **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
 /* With the limits of ARG_STATEMENT_S and ARG_LOCK_S, where the command has them. */
 bool target_open(const AgentIo *io, const Command *command, DatabaseSide side, Database **ret,

@@ -53,11 +53,57 @@ bool scratch_make(
     sql = memory_format("CREATE DATABASE %s %s", name, manner ? manner : "");
     if (!database_run(staging, sql, NULL, error))
         return error_prefix(error,
-            "making scratch database %s for the restore test (the login needs the right to create "
+            "making scratch database %s (the login needs the right to create "
             "databases on the staging server): ",
             name);
     *ret_name = TAKE(name);
     return true;
+}
+
+/* *ret is NULL for none. */
+static bool recall_name(AgentIo *io, const Command *command, char **ret, Error *error)
+{
+    AUTO_TEXT *key = name_key(command);
+    AUTO_TEXT *name = NULL;
+
+    if (!io->recall(io->self, key, &name, error))
+        return false;
+    *ret = name && name[0] != '\0' ? TAKE(name) : NULL;
+    return true;
+}
+
+bool scratch_is_known(AgentIo *io, const Command *command, bool *ret, Error *error)
+{
+    AUTO_TEXT *name = NULL;
+
+    if (!recall_name(io, command, &name, error))
+        return false;
+    *ret = name != NULL;
+    return true;
+}
+
+bool scratch_find(AgentIo *io, const Command *command, char **ret_name, Error *error)
+{
+    AUTO_TEXT *name = NULL;
+
+    if (!recall_name(io, command, &name, error))
+        return false;
+    if (!name)
+        return error_set(error, ERROR_PRECONDITION,
+            "there is no scratch database of %s any more: rehearse again", command->target);
+    *ret_name = TAKE(name);
+    return true;
+}
+
+/* PostgreSQL drops nothing that a session uses: that of a killed worker may not have ended yet. */
+static bool end_sessions(Database *staging, const char *name, Error *error)
+{
+    AUTO_TEXT *sql = memory_format("SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                                   " WHERE datname = '%s'",
+        name);
+    AUTO_TEXT *count = NULL;
+
+    return database_type(staging) == DATABASE_MYSQL || database_value(staging, sql, &count, error);
 }
 
 bool scratch_drop(AgentIo *io, const Command *command, Error *error)
@@ -67,11 +113,12 @@ bool scratch_drop(AgentIo *io, const Command *command, Error *error)
     AUTO_TEXT *name = NULL;
     AUTO_TEXT *sql = NULL;
 
-    if (!io->recall(io->self, key, &name, error))
+    if (!recall_name(io, command, &name, error))
         return false;
-    if (!name || name[0] == '\0')
+    if (!name)
         return true;
     sql = memory_format("DROP DATABASE IF EXISTS %s", name);
     return target_open(io, command, SIDE_STAGING, &staging, error) &&
-           database_run(staging, sql, NULL, error) && io->remember(io->self, key, "", error);
+           end_sessions(staging, name, error) && database_run(staging, sql, NULL, error) &&
+           io->remember(io->self, key, "", error);
 }

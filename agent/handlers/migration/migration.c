@@ -23,7 +23,7 @@ typedef enum Task {
 } Task;
 
 typedef struct View {
-    DatabaseSide side;
+    const char *side;
     Database *database;
     MigrationLedger ledger;
     Layout layout;
@@ -40,11 +40,6 @@ static void view_done(View *view)
     free(view->run);
 }
 #define VIEW_AUTO(name) __attribute__((cleanup(view_done))) View name = { 0 }
-
-static const char *side_name(DatabaseSide side)
-{
-    return side == SIDE_PRODUCTION ? "production" : "staging";
-}
 
 /*
  * One lock per database on its server, held for as long as the session lives: a statement that a
@@ -105,10 +100,10 @@ static bool refuse_layout(const View *view, const Command *command, Error *error
         return error_set(error, ERROR_PRECONDITION,
             "%s of %s is a mixture of layouts (%s): a migration by somebody else stopped half-way. "
             "Restore the database, or end that migration by its own means",
-            side_name(view->side), command->target, view->layout.why);
+            view->side, command->target, view->layout.why);
     return error_set(error, ERROR_PRECONDITION,
-        "%s of %s has no layout that the profile knows: is this the right database?",
-        side_name(view->side), command->target);
+        "%s of %s has no layout that the profile knows: is this the right database?", view->side,
+        command->target);
 }
 
 static bool decide(View *view, const Profile *profile, const Command *command, Error *error)
@@ -123,7 +118,7 @@ static bool decide(View *view, const Profile *profile, const Command *command, E
             "%s of %s has the table " MIGRATION_MARK_TABLE " of a migration that this agent's "
             "ledger does not know (%.40s): continue with the agent that began it, or restore the "
             "database",
-            side_name(view->side), command->target, mark);
+            view->side, command->target, mark);
     if (mark)
         view->task = TASK_CONTINUE;
     else if (strcmp(view->layout.name, profile->target_layout) == 0)
@@ -138,7 +133,7 @@ static bool decide(View *view, const Profile *profile, const Command *command, E
 static bool look(AgentIo *io, const Command *command, View *ret, Error *error)
 {
     if (!target_side(command, &ret->side, error) ||
-        !target_open(io, command, ret->side, &ret->database, error))
+        !target_open_side(io, command, &ret->database, error))
         return false;
     migration_ledger_init(&ret->ledger, io, command, ret->side);
     return take_lock(ret, command, error) &&

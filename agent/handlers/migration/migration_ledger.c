@@ -18,10 +18,10 @@ static const char *const phases[] = {
 static const char *const told[] = { "script", "script-sha256", "statements", "layout-before" };
 
 void migration_ledger_init(
-    MigrationLedger *ledger, AgentIo *io, const Command *command, DatabaseSide side)
+    MigrationLedger *ledger, AgentIo *io, const Command *command, const char *side)
 {
-    int length = snprintf(ledger->prefix, sizeof(ledger->prefix), "migrate/%s/%s/", command->target,
-        side == SIDE_PRODUCTION ? "production" : "staging");
+    int length =
+        snprintf(ledger->prefix, sizeof(ledger->prefix), "migrate/%s/%s/", command->target, side);
 
     assert(length > 0 && (size_t)length < sizeof(ledger->prefix));
     ledger->io = io;

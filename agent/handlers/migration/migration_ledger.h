@@ -29,7 +29,7 @@ typedef struct MigrationLedger {
 } MigrationLedger;
 
 void migration_ledger_init(MigrationLedger *ledger, AgentIo *io, const Command *command,
-    DatabaseSide side) __attribute__((nonnull));
+    const char *side) __attribute__((nonnull));
 bool migration_ledger_put(const MigrationLedger *ledger, const char *name, const char *value,
     Error *error) __attribute__((nonnull, warn_unused_result));
 /* *ret is NULL when nothing is known. */
