@@ -70,13 +70,14 @@ typedef enum TargetKind {
 #define ARG_STAGING_URL    "staging-url"    /* jdbc url, the exact text for the new files */
 #define ARG_DATABASE       "database"       /* name, repeated, pairs with the urls */
 #define ARG_HOLDS          "holds"          /* "registry", "users" or both with a blank */
-#define ARG_ACCOUNT        "account"        /* the Carbon servers' account on production */
-#define ARG_SIDE           "side"           /* "production" or "staging" */
-#define ARG_DEADLINE_S     "deadline-s"     /* stop or start must have happened by then */
-#define ARG_QUIET_S        "quiet-s"        /* no session for so long */
-#define ARG_STATEMENT_S    "statement-s"    /* time limit of one statement */
-#define ARG_LOCK_S         "lock-s"         /* how long a statement may wait for a lock */
-#define ARG_SESSIONS_MAX   "sessions-max"   /* low traffic: sessions of the account */
+#define ARG_ACCOUNT        "account"      /* the Carbon servers' account on production; repeated */
+#define ARG_WATCHED        "watched"      /* of these, one that is not locked out; repeated */
+#define ARG_SIDE           "side"         /* "production" or "staging" */
+#define ARG_DEADLINE_S     "deadline-s"   /* stop or start must have happened by then */
+#define ARG_QUIET_S        "quiet-s"      /* no session for so long */
+#define ARG_STATEMENT_S    "statement-s"  /* time limit of one statement */
+#define ARG_LOCK_S         "lock-s"       /* how long a statement may wait for a lock */
+#define ARG_SESSIONS_MAX   "sessions-max" /* low traffic: sessions of the account */
 #define ARG_STATEMENTS_MAX "statements-max" /* low traffic: statements per second */
 #define ARG_SAMPLE_S       "sample-s"
 #define ARG_SCRIPT         "script"         /* the operator's script, whole */

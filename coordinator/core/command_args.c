@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "coordinator/core/planner.h"
 
@@ -41,7 +42,15 @@ static void add_urls(const Source *source, Facts *ret)
 
 static void add_account(const Source *source, Facts *ret)
 {
-    facts_add(ret, ARG_ACCOUNT, source->database->account);
+    const InventoryDatabase *database = source->database;
+
+    facts_add(ret, ARG_ACCOUNT, database->account);
+    for (size_t i = 0; i < database->account_count; i++) {
+        if (strcmp(database->accounts[i].name, database->account) != 0)
+            facts_add(ret, ARG_ACCOUNT, database->accounts[i].name);
+        if (database->accounts[i].only_watched)
+            facts_add(ret, ARG_WATCHED, database->accounts[i].name);
+    }
 }
 
 static void add_node_addresses(const Source *source, Facts *ret)

@@ -230,6 +230,18 @@ static bool urls_are_used_once(
     return true;
 }
 
+static bool accounts_are_named_once(
+    const Inventory *inventory, const InventoryDatabase *database, Error *error)
+{
+    for (size_t i = 0; i < database->account_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(database->accounts[i].name, database->accounts[j].name) == 0)
+                return error_set(error, ERROR_INVALID,
+                    "%s:%u: database '%s' names account '%s' twice: each once", inventory->path,
+                    database->line, database->name, database->accounts[i].name);
+    return true;
+}
+
 static bool database_is_sound(
     const Inventory *inventory, const InventoryDatabase *database, Error *error)
 {
@@ -249,7 +261,8 @@ static bool database_is_sound(
             database->line, database->name, database->agent);
     return url_is_sound(inventory, database, "production", database->production_url, error) &&
            url_is_sound(inventory, database, "staging", database->staging_url, error) &&
-           urls_are_used_once(inventory, database, error);
+           urls_are_used_once(inventory, database, error) &&
+           accounts_are_named_once(inventory, database, error);
 }
 
 static bool users_are_held_once(const Inventory *inventory, Error *error)

@@ -42,11 +42,18 @@ typedef struct InventoryNode {
     unsigned line;
 } InventoryNode;
 
+typedef struct InventoryAccount {
+    const char *name;
+    bool only_watched; /* others need it: it is not locked out, and the sessions are watched */
+} InventoryAccount;
+
 typedef struct InventoryDatabase {
     const char *name;
     const char *agent;
     bool holds_registry, holds_users;
-    const char *account;        /* with which the Carbon servers log in to production */
+    const char *account;              /* with which the Carbon servers log in to production */
+    const InventoryAccount *accounts; /* more of them, or more about `account` */
+    size_t account_count;
     const char *production_url; /* jdbc */
     const char *staging_url;    /* jdbc: the exact text for the new files */
     const char *script_path;    /* NULL: the profile's own; resolved against the file's folder */

@@ -121,6 +121,23 @@ static void read_script(Inventory *inventory, const xmlNode *node, InventoryData
     database->script_sha256 = required(inventory, script, "sha256");
 }
 
+static void read_accounts(Inventory *inventory, const xmlNode *node, InventoryDatabase *database)
+{
+    InventoryAccount *account =
+        arena_take(inventory->arena, xml_child_count(node) * sizeof(*account));
+
+    database->accounts = account;
+    for (const xmlNode *child = xml_child(node, "account"); child; child = xml_next_alike(child)) {
+        const char *barrier = xml_attribute(child, "barrier", inventory->arena);
+
+        *account++ = (InventoryAccount){
+            .name = required(inventory, child, "name"),
+            .only_watched = barrier && strcmp(barrier, "watch") == 0,
+        };
+        database->account_count++;
+    }
+}
+
 static const char *url_of(const Inventory *inventory, const xmlNode *database, const char *side)
 {
     const xmlNode *node = xml_child(database, side);
@@ -150,6 +167,7 @@ static void read_databases(Inventory *inventory, const xmlNode *list)
             .line = xml_line_of(node),
         };
         read_script(inventory, node, database);
+        read_accounts(inventory, node, database);
     }
 }
 

@@ -7,11 +7,16 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
+#include "agent/handlers/database/query_rows.h"
+#include "agent/handlers/database/session_watch.h"
 #include "agent/handlers/table.h"
 #include "agent/profile_xml.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/model/finding.h"
+#include "common/os/clock.h"
 #include "common/os/digest.h"
 #include "common/os/file.h"
 #include "tests/component/database_lab.h"
@@ -72,7 +77,7 @@ static void make_account(World *world, DatabaseSide side)
 
         if (strcmp(there, "0") == 0)
             lab_run(server, "CREATE ROLE " ACCOUNT " LOGIN PASSWORD '" PASSWORD "'");
-        lab_run(server, "ALTER ROLE " ACCOUNT " LOGIN");
+        lab_run(server, "ALTER ROLE " ACCOUNT " LOGIN NOSUPERUSER");
         login->service_file = path;
         login->service = "carbon";
         login->option_file = NULL;
@@ -453,6 +458,120 @@ static void an_account_is_locked_out_and_given_back(void **state)
     run_well(world, &handler_unlock_accounts, RESULT_ALREADY);
 }
 
+static bool sees_tables(World *world)
+{
+    AUTO(Database) *session = NULL;
+    Error error = { 0 };
+    uint64_t rows;
+
+    return database_open(
+               &world->carbon, SIDE_PRODUCTION, NULL, &database_limits_default, &session, &error) &&
+           query_number(session, "SELECT COUNT(*) FROM UM_USER", &rows, &error);
+}
+
+/* Both sides on one server: the account has to log in there still, for staging. */
+static void on_one_server_the_rights_are_taken(void **state)
+{
+    World *world = *state;
+    AgentDatabase config = *world->config;
+
+    lab_run(world->production, world->type == DATABASE_MYSQL
+                                   ? "GRANT SELECT ON carbon_all.UM_USER TO '" ACCOUNT "'@'%%'"
+                                   : "GRANT SELECT ON ALL TABLES IN SCHEMA public TO " ACCOUNT);
+    config.staging = config.production;
+    config.staging.database = world->type == DATABASE_MYSQL ? "mysql" : "postgres";
+    world->agent.databases = &config;
+    assert_true(sees_tables(world));
+    begin_accounts(world, COMMAND_LOCK_ACCOUNTS);
+    run_well(world, &handler_lock_accounts, RESULT_DONE);
+    assert_false(sees_tables(world));
+    begin_accounts(world, COMMAND_LOCK_ACCOUNTS);
+    run_well(world, &handler_lock_accounts, RESULT_ALREADY);
+    begin_accounts(world, COMMAND_UNLOCK_ACCOUNTS);
+    run_well(world, &handler_unlock_accounts, RESULT_DONE);
+    assert_true(sees_tables(world));
+    begin_accounts(world, COMMAND_UNLOCK_ACCOUNTS);
+    run_well(world, &handler_unlock_accounts, RESULT_ALREADY);
+    world->agent.databases = world->config;
+}
+
+static void rights_on_everything_cannot_be_taken_for_one_database(void **state)
+{
+    World *world = *state;
+    AgentDatabase config = *world->config;
+
+    lab_run(world->production, world->type == DATABASE_MYSQL ? "GRANT SELECT ON *.* TO '" ACCOUNT
+                                                               "'@'%%'"
+                                                             : "ALTER ROLE " ACCOUNT " SUPERUSER");
+    config.staging = config.production;
+    config.staging.database = world->type == DATABASE_MYSQL ? "mysql" : "postgres";
+    world->agent.databases = &config;
+    begin_accounts(world, COMMAND_LOCK_ACCOUNTS);
+    run_badly(world, &handler_lock_accounts, ERROR_PRECONDITION,
+        world->type == DATABASE_MYSQL ? "reach beyond this database (GRANT SELECT ON *.*"
+                                      : "it may still connect to carbon_all, as a superuser");
+    begin_accounts(world, COMMAND_UNLOCK_ACCOUNTS);
+    world->agent.databases = world->config;
+    run_well(world, &handler_unlock_accounts,
+        world->type == DATABASE_MYSQL ? RESULT_ALREADY : RESULT_DONE);
+    assert_true(sees_tables(world));
+}
+
+/* A lock does not end sessions: one that began before it is ended, and told. */
+static void a_session_that_got_in_before_the_lock_is_ended(void **state)
+{
+    World *world = *state;
+    AUTO(Database) *session = lab_open(&world->carbon, SIDE_PRODUCTION);
+    AUTO_TEXT *alive = NULL;
+    Error error = { 0 };
+
+    begin_accounts(world, COMMAND_LOCK_ACCOUNTS);
+    run_well(world, &handler_lock_accounts, RESULT_DONE);
+    assert_non_null(strstr(facts_get_or(&world->worker.evidence, "session-ended", ""), ACCOUNT));
+    assert_false(database_value(session, "SELECT 1", &alive, &error));
+    begin_accounts(world, COMMAND_UNLOCK_ACCOUNTS);
+    run_well(world, &handler_unlock_accounts, RESULT_DONE);
+}
+
+static void await_intruder(SessionWatch *watch)
+{
+    Millis deadline = clock_now() + 20000;
+
+    while (!session_watch_saw(watch) && clock_now() < deadline)
+        (void)usleep(20000);
+    assert_true(session_watch_saw(watch));
+}
+
+/* An account that others need stays open; who uses it meanwhile is named. */
+static void a_watched_account_stays_open_and_an_intruder_is_named(void **state)
+{
+    World *world = *state;
+    AUTO(Database) *session = NULL;
+    SessionWatch *watch = NULL;
+    Error error = { 0 };
+
+    begin_accounts(world, COMMAND_LOCK_ACCOUNTS);
+    facts_add(&world->command.args, ARG_WATCHED, ACCOUNT);
+    run_well(world, &handler_lock_accounts, RESULT_ALREADY);
+    assert_string_equal(facts_get(&world->worker.evidence, "watched"), ACCOUNT);
+    assert_null(facts_get(&world->worker.evidence, "locked"));
+    assert_true(may_log_in(world, SIDE_PRODUCTION));
+
+    assert_true(session_watch_start(&world->worker.io, &world->command, &watch, &error));
+    assert_true(session_watch_end(watch, true, &error));
+
+    assert_true(session_watch_start(&world->worker.io, &world->command, &watch, &error));
+    session = lab_open(&world->carbon, SIDE_PRODUCTION);
+    await_intruder(watch);
+    assert_false(session_watch_end(watch, true, &error));
+    assert_int_equal(error.kind, ERROR_PRECONDITION);
+    assert_non_null(strstr(error.text, "of " ACCOUNT " from "));
+
+    error = (Error){ 0 };
+    assert_false(session_watch_start(&world->worker.io, &world->command, &watch, &error));
+    assert_non_null(strstr(error.text, "is at production of carbon_all"));
+}
+
 static void what_somebody_else_locked_is_not_given_back(void **state)
 {
     World *world = *state;
@@ -661,6 +780,10 @@ int main(void)
         ON_BOTH(a_session_that_stays_is_named),
         ON_BOTH(an_account_is_locked_out_and_given_back),
         ON_BOTH(what_somebody_else_locked_is_not_given_back),
+        ON_BOTH(on_one_server_the_rights_are_taken),
+        ON_BOTH(rights_on_everything_cannot_be_taken_for_one_database),
+        ON_BOTH(a_session_that_got_in_before_the_lock_is_ended),
+        ON_BOTH(a_watched_account_stays_open_and_an_intruder_is_named),
         ON_BOTH(an_account_that_is_not_there_holds),
         ON_BOTH(servers_have_to_be_on_staging_alone),
         ON_BOTH(a_database_of_the_old_layout_is_no_upgraded_one),

@@ -36,7 +36,8 @@ static const char good[] =
     "</database>\n"                                                                 /* 18 */
     "<database name=\"um\" agent=\"db1\" holds=\"users\" account=\"carbon\">\n"     /* 19 */
     "  <production url=\"jdbc:mysql://10.0.0.10:3306/umdb\"/>\n"                    /* 20 */
-    "  <staging url=\"jdbc:mysql://10.0.0.11:3306/umdb\"/>\n"                       /* 21 */
+    "  <staging url=\"jdbc:mysql://10.0.0.11:3306/umdb\"/>"                         /* 21 */
+    "  <account name=\"reports\"/><account name=\"carbon\" barrier=\"watch\"/>\n"   /* 21 */
     "</database>\n"                                                                 /* 22 */
     "</databases>\n"                                                                /* 23 */
     "<limits stop-s=\"7\" sessions-max=\"0\"/>\n"                                   /* 24 */
@@ -125,6 +126,11 @@ static void databases_and_limits_are_read_whole(void **state)
     assert_false(inventory->databases[1].holds_registry);
     assert_true(inventory->databases[1].holds_users);
     assert_null(inventory->databases[1].script_path);
+    assert_int_equal(inventory->databases[0].account_count, 0);
+    assert_int_equal(inventory->databases[1].account_count, 2);
+    assert_string_equal(inventory->databases[1].accounts[0].name, "reports");
+    assert_false(inventory->databases[1].accounts[0].only_watched);
+    assert_true(inventory->databases[1].accounts[1].only_watched);
 
     assert_int_equal(inventory->limits.stop_s, 7);
     assert_int_equal(inventory->limits.sessions_max, 0);

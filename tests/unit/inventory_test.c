@@ -208,6 +208,19 @@ static void no_database_is_named_twice(void **state)
     a_sound_cluster_is_accepted(state);
 }
 
+static void an_account_is_named_once(void **state)
+{
+    static const InventoryAccount accounts[] = { { "carbon", true }, { "b", false },
+        { "carbon", false } };
+    Sample *sample = *state;
+
+    sample->databases[1].accounts = accounts;
+    sample->databases[1].account_count = 3;
+    assert_wrong(sample, "c.xml:12: database 'um' names account 'carbon' twice: each once");
+    sample->databases[1].account_count = 2;
+    a_sound_cluster_is_accepted(state);
+}
+
 static void a_url_is_jdbc_and_not_endless(void **state)
 {
     static char url[4002] = "jdbc:postgresql://p/";
@@ -312,6 +325,7 @@ int main(void)
         SAMPLE_TEST(users_are_held_exactly_once),
         SAMPLE_TEST(no_database_is_named_twice),
         SAMPLE_TEST(a_url_is_jdbc_and_not_endless),
+        SAMPLE_TEST(an_account_is_named_once),
         SAMPLE_TEST(a_password_in_a_url_is_refused_and_not_shown),
         SAMPLE_TEST(a_database_has_the_time_to_be_quiet),
         SAMPLE_TEST(names_of_strategies_and_roles_lead_back),

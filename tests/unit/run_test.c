@@ -16,6 +16,7 @@ static const InventoryAgent agents[] = { { "a1", "127.0.0.1", 9700, 2 },
     { "a2", "127.0.0.1", 9701, 3 }, { "db", "127.0.0.1", 9702, 4 } };
 static const InventoryNode nodes[] = { { "n1", "a1", "127.0.0.1", NODE_WORKER, 5 },
     { "n2", "a2", "127.0.0.2", NODE_MANAGER, 6 } };
+static const InventoryAccount accounts[] = { { "reports", false }, { "carbon", true } };
 static const InventoryDatabase databases[] = {
     { .name = "users",
         .agent = "db",
@@ -29,6 +30,8 @@ static const InventoryDatabase databases[] = {
         .agent = "db",
         .holds_registry = true,
         .account = "carbon",
+        .accounts = accounts,
+        .account_count = 2,
         .production_url = "jdbc:mysql://old/r",
         .staging_url = "jdbc:mysql://new/r" },
     { .name = "all",
@@ -611,6 +614,21 @@ static void sides_and_scripts_follow_the_step(void **state)
     assert_null(facts_get(&second, ARG_SCRIPT)); /* no script of the operator for this one */
 }
 
+static void all_accounts_are_named_and_the_main_one_first(void **state)
+{
+    Inventory inventory = make_inventory(STRATEGY_DOCUMENTED, 3);
+    PlanStep lock = { .kind = STEP_LOCK_ACCOUNTS, .target = "registry", .agent = "db" };
+    FACTS_AUTO(args);
+
+    (void)state;
+    planner_command_args(&inventory, &lock, COMMAND_LOCK_ACCOUNTS, NULL, &args);
+    assert_int_equal(args.count, 3);
+    assert_string_equal(args.items[0].value, "carbon");
+    assert_string_equal(args.items[1].value, "reports");
+    assert_string_equal(args.items[2].name, ARG_WATCHED);
+    assert_string_equal(args.items[2].value, "carbon");
+}
+
 static void plans_are_the_same_for_the_same_inventory_and_managers_start_first(void **state)
 {
     Inventory inventory = make_inventory(STRATEGY_COPY_FIRST, 2);
@@ -724,6 +742,7 @@ int main(void)
         cmocka_unit_test(answers_that_nobody_waits_for_change_nothing),
         cmocka_unit_test(commands_carry_what_their_kind_takes),
         cmocka_unit_test(sides_and_scripts_follow_the_step),
+        cmocka_unit_test(all_accounts_are_named_and_the_main_one_first),
         cmocka_unit_test(plans_are_the_same_for_the_same_inventory_and_managers_start_first),
         cmocka_unit_test(a_plan_that_cannot_be_is_refused),
         cmocka_unit_test(a_plan_without_a_line_is_never_crossed),

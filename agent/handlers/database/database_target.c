@@ -32,6 +32,27 @@ bool target_side(const Command *command, const char **ret, Error *error)
     return true;
 }
 
+static bool has_value(const Command *command, const char *name, const char *value)
+{
+    size_t position = 0;
+    const Fact *fact;
+
+    while ((fact = facts_each(&command->args, name, &position)))
+        if (strcmp(fact->value, value) == 0)
+            return true;
+    return false;
+}
+
+bool target_has_account(const Command *command, const char *user)
+{
+    return has_value(command, ARG_ACCOUNT, user);
+}
+
+bool target_only_watches(const Command *command, const char *user)
+{
+    return has_value(command, ARG_WATCHED, user);
+}
+
 static unsigned seconds_of(const Command *command, const char *name, unsigned otherwise)
 {
     unsigned long long value = facts_number(&command->args, name, otherwise);

@@ -20,6 +20,9 @@ bool target_side(const Command *command, const char **ret, Error *error)
 /* Opens it, with the limits that the command has. */
 bool target_open_side(AgentIo *io, const Command *command, Database **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
+/* Whether ARG_ACCOUNT names it; whether ARG_WATCHED does, which leaves it as it is. */
+bool target_has_account(const Command *command, const char *user) __attribute__((nonnull));
+bool target_only_watches(const Command *command, const char *user) __attribute__((nonnull));
 /* With the limits of ARG_STATEMENT_S and ARG_LOCK_S, where the command has them. */
 bool target_open(const AgentIo *io, const Command *command, DatabaseSide side, Database **ret,
     Error *error) __attribute__((nonnull, warn_unused_result));

@@ -5,9 +5,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "agent/handlers/database/database_target.h"
 #include "common/base/text.h"
 
 #define SESSIONS_MAX 10000
+#define ACCOUNTS_MAX 8192   /* bytes */
+#define GONE_MYSQL   "1094" /* no such session */
 
 /*
  * Six columns: id, user, host, program, state, "1" on this database. Connection attributes are not
@@ -17,7 +20,8 @@
     "SELECT p.id, p.user, p.host, " program ", CONCAT(p.command, ', ', p.time, ' s'),"             \
     " IF(p.db = DATABASE(), '1', '0') FROM information_schema.processlist p"
 #define MYSQL_WHERE                                                                                \
-    " WHERE (p.db = DATABASE() OR (p.db IS NULL AND p.user = @dss_account))"                       \
+    " WHERE (p.db = DATABASE() OR (p.db IS NULL AND LOCATE(CONCAT(CHAR(10), p.user, CHAR(10)), "   \
+    "@dss_accounts) > 0))"                                                                         \
     " AND p.user NOT IN ('system user', 'event_scheduler') AND p.id <> CONNECTION_ID()"            \
     " AND NOT (p.user = SUBSTRING_INDEX(USER(), '@', 1)"                                           \
     " AND SUBSTRING_INDEX(p.host, ':', 1) = (SELECT SUBSTRING_INDEX(o.host, ':', 1)"               \
@@ -81,11 +85,28 @@ static bool add_session(void *self, const DatabaseRow *row, Error *error)
     return true;
 }
 
-static bool set_account(Database *database, const char *account, Error *error)
+static bool ignore_row(void *self, const DatabaseRow *row, Error *error)
 {
-    AUTO_TEXT *value = account ? database_quote(database, account) : memory_text("NULL");
-    AUTO_TEXT *sql = memory_format("SET @dss_account = %s", value);
+    (void)self;
+    (void)row;
+    (void)error;
+    return true;
+}
 
+static bool set_accounts(Database *database, const Command *command, Error *error)
+{
+    TEXT_AUTO(accounts, ACCOUNTS_MAX);
+    AUTO_TEXT *value = NULL;
+    AUTO_TEXT *sql = NULL;
+    const Fact *account;
+    size_t position = 0;
+
+    text_add(&accounts, "\n");
+    while (command && (account = facts_each(&command->args, ARG_ACCOUNT, &position)))
+        if (!target_only_watches(command, account->value))
+            text_add(&accounts, "%s\n", account->value);
+    value = database_quote(database, accounts.bytes);
+    sql = memory_format("SET @dss_accounts = %s", value);
     return database_run(database, sql, NULL, error);
 }
 
@@ -103,13 +124,13 @@ static bool read_mysql(Database *database, SessionList *list, Error *error)
     return database_query(database, mysql_plain, add_session, list, error);
 }
 
-bool session_list_read(Database *database, const char *account, SessionList **ret, Error *error)
+bool session_list_read(Database *database, const Command *command, SessionList **ret, Error *error)
 {
     AUTO(SessionList) *list = memory_new(sizeof(*list));
 
     list->arena = arena_new();
     if (database_type(database) == DATABASE_MYSQL) {
-        if (!set_account(database, account, error) || !read_mysql(database, list, error))
+        if (!set_accounts(database, command, error) || !read_mysql(database, list, error))
             return error_prefix(error, "the sessions cannot be listed: ");
     } else if (!database_query(database, postgresql, add_session, list, error)) {
         return error_prefix(error, "the sessions cannot be listed: ");
@@ -125,6 +146,23 @@ void session_list_free(SessionList *list)
     arena_free(list->arena);
     free(list->items);
     free(list);
+}
+
+bool session_end(Database *database, const Session *session, Error *error)
+{
+    Error failure = { 0 };
+    AUTO_TEXT *sql =
+        memory_format(database_type(database) == DATABASE_MYSQL ? "KILL CONNECTION %s"
+                                                                : "SELECT pg_terminate_backend(%s)",
+            session->id);
+    bool ended = database_type(database) == DATABASE_MYSQL
+                     ? database_run(database, sql, NULL, &failure)
+                     : database_query(database, sql, ignore_row, NULL, &failure);
+
+    if (ended || (failure.kind == ERROR_DATABASE && strstr(failure.text, GONE_MYSQL)))
+        return true;
+    *error = failure;
+    return false;
 }
 
 static void addresses_free(struct addrinfo *addresses)

@@ -11,6 +11,7 @@
 
 #include "agent/handlers/database/database.h"
 #include "common/base/memory.h"
+#include "common/model/command.h"
 
 typedef struct Session {
     const char *id;
@@ -27,11 +28,14 @@ typedef struct SessionList {
     Arena *arena;
 } SessionList;
 
-/* All sessions on this database, and those of `account` (may be NULL) on no database. */
-bool session_list_read(Database *database, const char *account, SessionList **ret, Error *error)
+/* All on this database, and those on none of the accounts that the command (may be NULL) locks. */
+bool session_list_read(Database *database, const Command *command, SessionList **ret, Error *error)
     __attribute__((nonnull(1, 3, 4), warn_unused_result));
 void session_list_free(SessionList *list);
 
+/* Ends it on the server; one that is gone already is no error. */
+bool session_end(Database *database, const Session *session, Error *error)
+    __attribute__((nonnull, warn_unused_result));
 /* Says whether the session comes from that address: equal, or the same numeric address. */
 bool session_is_from(const Session *session, const char *address) __attribute__((nonnull));
 /* "session 12 of carbon from 10.0.0.5 (JDBC, Sleep, 3 s)"; the caller frees. */

@@ -70,8 +70,7 @@ static bool a_stranger(const Session *session, const Command *command)
 
 static bool an_old_server(const Session *session, const Command *command)
 {
-    return strcmp(session->user, facts_get_or(&command->args, ARG_ACCOUNT, "")) == 0 ||
-           comes_from_a_node(session, command);
+    return target_has_account(command, session->user) || comes_from_a_node(session, command);
 }
 
 /* low traffic */
@@ -108,14 +107,13 @@ static bool read_statements(Database *database, uint64_t *ret, Error *error)
 
 static bool count_sessions(Database *database, const Command *command, uint64_t *ret, Error *error)
 {
-    const char *account = facts_get_or(&command->args, ARG_ACCOUNT, "");
     AUTO(SessionList) *list = NULL;
 
-    if (!session_list_read(database, account, &list, error))
+    if (!session_list_read(database, command, &list, error))
         return false;
     *ret = 0;
     for (size_t i = 0; i < list->count; i++)
-        *ret += strcmp(list->items[i].user, account) == 0;
+        *ret += target_has_account(command, list->items[i].user);
     return true;
 }
 
@@ -201,7 +199,7 @@ static bool look(AgentIo *io, const Command *command, Quiet *quiet, bool *ret_do
     size_t count = 0, strange = 0;
     Millis now;
 
-    if (!session_list_read(quiet->database, facts_get(&command->args, ARG_ACCOUNT), &list, error))
+    if (!session_list_read(quiet->database, command, &list, error))
         return false;
     now = io->now(io->self);
     all = words_of(list, command, anybody, &count);
@@ -264,7 +262,7 @@ static bool nobody_at_production(Database *database, const Command *command, Err
     AUTO_TEXT *words = NULL;
     size_t count = 0;
 
-    if (!session_list_read(database, facts_get(&command->args, ARG_ACCOUNT), &list, error))
+    if (!session_list_read(database, command, &list, error))
         return false;
     words = words_of(list, command, an_old_server, &count);
     return count == 0 || error_set(error, ERROR_PRECONDITION,

@@ -2,10 +2,9 @@
 
 #include <assert.h>
 
-#include "agent/handlers/database/account.h"
 #include "agent/handlers/database/fresh_layout.h"
-#include "agent/handlers/database/same_server.h"
 #include "agent/handlers/database/session_list.h"
+#include "agent/handlers/inspection/account_checks.h"
 #include "agent/handlers/inspection/database_checks.h"
 #include "agent/handlers/migration/sql_splitter.h"
 #include "common/base/memory.h"
@@ -386,8 +385,7 @@ static bool check_sessions(Inspection *inspection, const DatabaseCheck *check, E
     TEXT_AUTO(words, ERROR_TEXT_MAX / 2);
     size_t strangers = 0;
 
-    if (!session_list_read(inspection->side[SIDE_PRODUCTION],
-            facts_get(&inspection->command->args, ARG_ACCOUNT), &list, error))
+    if (!session_list_read(inspection->side[SIDE_PRODUCTION], inspection->command, &list, error))
         return false;
     facts_format(inspection->io->evidence, "~sessions", "%zu", list->count);
     for (size_t i = 0; i < list->count; i++) {
@@ -404,31 +402,6 @@ static bool check_sessions(Inspection *inspection, const DatabaseCheck *check, E
     else
         CHECK_PASSES(
             inspection, check, "%zu sessions, all from hosts of the inventory", list->count);
-    return true;
-}
-
-static bool check_account(Inspection *inspection, const DatabaseCheck *check, Error *error)
-{
-    const char *user = facts_get_or(&inspection->command->args, ARG_ACCOUNT, "");
-    Database *production = inspection->side[SIDE_PRODUCTION];
-    AUTO(AccountList) *accounts = NULL;
-    bool ours = false, same = false;
-
-    if (!account_list_read(production, user, &accounts, error) ||
-        !account_is_ours(production, user, &ours, error) ||
-        !same_server(production, inspection->side[SIDE_STAGING], &same, error))
-        return false;
-    if (accounts->count == 0)
-        CHECK_FAILS(inspection, check, "production has no account '%s'", user);
-    else if (ours)
-        CHECK_FAILS(inspection, check, "account %s is the agent's own login too", user);
-    else if (same)
-        CHECK_FAILS(inspection, check,
-            "production and staging are on the same server: locking account %s out of the one "
-            "locks it out of the other",
-            user);
-    else
-        CHECK_PASSES(inspection, check, "account %s can be locked out of production alone", user);
     return true;
 }
 
@@ -502,7 +475,8 @@ const DatabaseCheck production_checks[] = {
     { "DB-SESSIONS", NEEDS_PRODUCTION,
         "find out who they are: they have to be gone before the migration", check_sessions },
     { "DB-ACCOUNT", NEEDS_BOTH,
-        "name the account of the old servers, and a staging server of its own", check_account },
+        "name the accounts of the old servers, with rights on their own databases alone",
+        check_accounts },
     { "DB-PRODUCTION-RIGHTS", NEEDS_PRODUCTION, "grant them to the agent's login on production",
         check_rights },
     { .id = NULL },
