@@ -150,11 +150,11 @@ static void a_lock_that_is_not_given_names_its_holder(void **state)
     lab_run(holder, "UPDATE held SET id = 2");
     id = lab_value(holder,
         TYPE_OF(state) == DATABASE_MYSQL ? "SELECT CONNECTION_ID()" : "SELECT pg_backend_pid()");
-    session = memory_format("session %s of dss_upgrade", id);
+    session = memory_format("session %s of dss_upgrade from 127.0.0.1", id);
     assert_false(database_run(database, "ALTER TABLE held ADD COLUMN more INTEGER", NULL, &error));
     assert_int_equal(error.kind, ERROR_TIMEOUT);
     assert_non_null(strstr(error.text, "within 1 s"));
-    if (!strstr(error.text, session))
+    if (!strstr(error.text, session) || !strstr(error.text, ", for "))
         fail_msg("%s does not name %s", error.text, session);
 
     error = (Error){ 0 };
@@ -164,6 +164,80 @@ static void a_lock_that_is_not_given_names_its_holder(void **state)
         fail_msg("%s does not name %s", error.text, session);
     lab_run(holder, "ROLLBACK");
     lab_run(database, "ALTER TABLE held ADD COLUMN more INTEGER");
+}
+
+typedef struct Watched {
+    unsigned looks;
+    char blockers[500];
+} Watched;
+
+static void keep_look(void *self, Millis running, const char *blockers)
+{
+    Watched *watched = self;
+
+    assert_true(running > 0);
+    watched->looks++;
+    (void)snprintf(watched->blockers, sizeof(watched->blockers), "%s", blockers);
+}
+
+/* What holds it is told while it waits; nobody is accused when it is only slow. */
+static void who_holds_a_statement_is_seen_while_it_waits(void **state)
+{
+    const AgentDatabase *config = lab_database(TYPE_OF(state), "door");
+    const bool mysql = TYPE_OF(state) == DATABASE_MYSQL;
+    AUTO(Database) *holder = lab_open(config, SIDE_PRODUCTION);
+    AUTO(Database) *database = open_short(TYPE_OF(state));
+    Watched watched = { 0 };
+    Error error = { 0 };
+
+    lab_run(holder, "CREATE TABLE watched (id INTEGER)");
+    lab_run(holder, "BEGIN");
+    lab_run(holder, "SELECT * FROM watched");
+    database_watch(database, keep_look, &watched);
+    assert_false(database_run(database, "ALTER TABLE watched ADD COLUMN c INT", NULL, &error));
+    assert_true(watched.looks > 0);
+    assert_non_null(strstr(watched.blockers, "of dss_upgrade from 127.0.0.1"));
+    assert_non_null(strstr(error.text, watched.blockers));
+
+    watched = (Watched){ 0 };
+    lab_run(database, mysql ? "DO SLEEP(1.2)" : "SELECT pg_sleep(1.2)");
+    assert_true(watched.looks > 0);
+    assert_string_equal(watched.blockers, "");
+    lab_run(holder, "ROLLBACK");
+}
+
+static void remarks_of_the_server_are_told(void **state)
+{
+    const bool mysql = TYPE_OF(state) == DATABASE_MYSQL;
+    AUTO(Database) *database = lab_open(lab_database(TYPE_OF(state), "door"), SIDE_PRODUCTION);
+    DatabaseRemarks remarks;
+    Error error = { 0 };
+
+    lab_run(database, "DROP TABLE IF EXISTS never_was");
+    assert_true(database_remarks(database, &remarks, &error));
+    assert_int_equal(remarks.count, 1);
+    assert_string_equal(remarks.first, mysql ? "Note 1051: Unknown table 'door.never_was'"
+                                             : "table \"never_was\" does not exist, skipping");
+    lab_run(database, "SELECT 1");
+    assert_true(database_remarks(database, &remarks, &error));
+    assert_int_equal(remarks.count, 0);
+    assert_string_equal(remarks.first, "");
+}
+
+static void whether_a_transaction_is_open_is_known(void **state)
+{
+    AUTO(Database) *database = lab_open(lab_database(TYPE_OF(state), "door"), SIDE_PRODUCTION);
+
+    assert_false(database_in_transaction(database));
+    lab_run(database, "START TRANSACTION");
+    assert_true(database_in_transaction(database));
+    lab_run(database, "COMMIT");
+    assert_false(database_in_transaction(database));
+    if (TYPE_OF(state) != DATABASE_MYSQL)
+        return;
+    lab_run(database, "START TRANSACTION");
+    lab_run(database, "CREATE TABLE commits_by_itself (id INTEGER)");
+    assert_false(database_in_transaction(database));
 }
 
 static void the_session_is_strict_and_in_utc(void **state)
@@ -284,6 +358,9 @@ int main(void)
         ON_BOTH(a_statement_ends_at_its_limit),
         ON_BOTH(a_lock_that_is_not_given_names_its_holder),
         ON_BOTH(a_session_that_only_reads_changes_nothing),
+        ON_BOTH(who_holds_a_statement_is_seen_while_it_waits),
+        ON_BOTH(remarks_of_the_server_are_told),
+        ON_BOTH(whether_a_transaction_is_open_is_known),
         ON_BOTH(the_session_is_strict_and_in_utc),
         ON_BOTH(no_file_of_the_client_is_ever_sent),
         ON_BOTH(a_database_that_is_not_there_is_named),

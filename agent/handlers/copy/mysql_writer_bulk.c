@@ -86,7 +86,7 @@ static bool fail(const MysqlWriter *writer, Millis started, Error *error)
 {
     const Bulk *bulk = writer->self;
 
-    return mysql_client_error(writer->database, bulk->statement, bulk->insert, started, error);
+    return mysql_client_error(writer->database, bulk->statement, started, error);
 }
 
 static bool prepare(MysqlWriter *writer, Error *error)

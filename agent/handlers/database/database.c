@@ -70,6 +70,7 @@ void database_close(Database *database)
 {
     if (!database)
         return;
+    database_close(database->watcher);
     if (database->driver && database->handle)
         database->driver->disconnect(database);
     free(database->name);
@@ -93,10 +94,21 @@ const char *database_server_version(const Database *database)
     return database->version;
 }
 
+static bool run(Database *database, const char *sql, DatabaseRowFunction *row, void *self,
+    uint64_t *ret_rows, Error *error)
+{
+    bool done;
+
+    database_watch_begin(database, sql);
+    done = database->driver->query(database, sql, row, self, ret_rows, error);
+    database_watch_end(database);
+    return done;
+}
+
 bool database_query(
     Database *database, const char *sql, DatabaseRowFunction *row, void *self, Error *error)
 {
-    return database->driver->query(database, sql, row, self, NULL, error);
+    return run(database, sql, row, self, NULL, error);
 }
 
 typedef struct FirstValue {
@@ -120,7 +132,7 @@ bool database_value(Database *database, const char *sql, char **ret, Error *erro
 {
     FirstValue first = { 0 };
 
-    if (!database->driver->query(database, sql, keep_first_value, &first, NULL, error)) {
+    if (!run(database, sql, keep_first_value, &first, NULL, error)) {
         free(first.value);
         return false;
     }
@@ -130,7 +142,23 @@ bool database_value(Database *database, const char *sql, char **ret, Error *erro
 
 bool database_run(Database *database, const char *sql, uint64_t *ret_rows, Error *error)
 {
-    return database->driver->query(database, sql, NULL, NULL, ret_rows, error);
+    return run(database, sql, NULL, NULL, ret_rows, error);
+}
+
+void database_watch(Database *database, DatabaseWatch *watch, void *self)
+{
+    database->watch = watch;
+    database->watch_self = self;
+}
+
+bool database_remarks(Database *database, DatabaseRemarks *ret, Error *error)
+{
+    return database->driver->remarks(database, ret, error);
+}
+
+bool database_in_transaction(const Database *database)
+{
+    return database->driver->in_transaction(database);
 }
 
 bool database_only_reads(Database *database, Error *error)

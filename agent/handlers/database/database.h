@@ -10,14 +10,15 @@
  * Values arrive as text, NULL as a NULL pointer; lengths count (a value may hold zero bytes).
  *
  * Owns: a Database is freed by database_close(); the configuration has to outlive it. Errors:
- * ERROR_UNREACHABLE no connection, ERROR_TIMEOUT a limit (the text names the blocking session where
- * the server tells), ERROR_DATABASE anything else, with the server's own code and words.
+ * ERROR_UNREACHABLE no connection, ERROR_TIMEOUT a limit (the text names who holds the lock: user,
+ * host, age, what it runs), ERROR_DATABASE anything else, with the server's own code and words.
  */
 
 #include <stdint.h>
 
 #include "agent/core/agent_config.h"
 #include "common/base/error.h"
+#include "common/base/millis.h"
 
 typedef struct Database Database;
 
@@ -69,6 +70,26 @@ bool database_run(Database *database, const char *sql, uint64_t *ret_rows, Error
 /* From here on the server itself refuses to change anything for this session. */
 bool database_only_reads(Database *database, Error *error)
     __attribute__((warn_unused_result, nonnull));
+
+/*
+ * Called about once a second while a statement runs: for how long, and who holds what it waits for
+ * ("session 12 of carbon from 10.0.0.5, for 34 s (UPDATE …)"), "" for nobody.
+ */
+typedef void DatabaseWatch(void *self, Millis running, const char *blockers);
+/* Until database_close(); NULL: nobody watches. */
+void database_watch(Database *database, DatabaseWatch *watch, void *self)
+    __attribute__((nonnull(1)));
+
+/* What the server remarked on the last statement: warnings of MySQL, notices of PostgreSQL. */
+typedef struct DatabaseRemarks {
+    unsigned long count;
+    char first[200]; /* one line */
+} DatabaseRemarks;
+/* Right after the statement, which has to have succeeded. */
+bool database_remarks(Database *database, DatabaseRemarks *ret, Error *error)
+    __attribute__((warn_unused_result, nonnull));
+/* Says whether a transaction is open that can still be committed. */
+bool database_in_transaction(const Database *database) __attribute__((nonnull));
 
 /* `value` as a literal, quotes included; the caller frees. */
 char *database_quote(Database *database, const char *value)

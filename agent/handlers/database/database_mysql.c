@@ -1,6 +1,7 @@
 /*
  * MySQL and MariaDB, through the C API that both clients have in common: mysql_init, mysql_options,
- * mysql_real_connect, mysql_real_query, mysql_use_result, mysql_real_escape_string.
+ * mysql_real_connect, mysql_send_query, mysql_read_query_result, mysql_use_result,
+ * mysql_real_escape_string.
  *
  * The limits: MYSQL_OPT_CONNECT_TIMEOUT and MYSQL_OPT_READ_TIMEOUT at the client; at the server
  * max_statement_time (MariaDB, seconds, every statement) or max_execution_time (MySQL,
@@ -8,7 +9,11 @@
  * for metadata locks and innodb_lock_wait_timeout for rows.
  */
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include "agent/handlers/database/database_driver.h"
+#include "agent/handlers/database/mysql_blockers.h"
 #include "agent/handlers/database/mysql_client.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
@@ -65,6 +70,12 @@ static int refuse_infile_error(void *self, char *ret, unsigned int length)
     return CR_UNKNOWN_ERROR;
 }
 
+/* MySQL has no mysql_get_socket(). */
+static int socket_of(const MYSQL *mysql)
+{
+    return (int)mysql->net.fd;
+}
+
 static ErrorKind kind_of_code(unsigned code)
 {
     switch (code) {
@@ -89,69 +100,7 @@ static ErrorKind kind_of_code(unsigned code)
     }
 }
 
-/*
- * Who may hold what a statement waited for: first the holders of metadata locks on tables that the
- * statement names (MariaDB's plugin, MySQL's performance schema), then open transactions, then the
- * other sessions of the database. The first question that the server can answer counts.
- */
-#define BLOCKER_COLUMNS                                                                            \
-    "SELECT DISTINCT p.id, p.user, p.host, COALESCE(p.info, p.command)"                            \
-    " FROM information_schema.PROCESSLIST p"
-#define NOT_OURS " p.id NOT IN (@dss_waiting, CONNECTION_ID())"
-
-static const char *const blocker_queries[] = {
-    BLOCKER_COLUMNS " JOIN information_schema.METADATA_LOCK_INFO m ON m.thread_id = p.id"
-                    " WHERE m.table_schema = @dss_database"
-                    " AND LOCATE(LOWER(m.table_name), LOWER(@dss_statement)) > 0 AND" NOT_OURS,
-    BLOCKER_COLUMNS " JOIN performance_schema.threads t ON t.processlist_id = p.id"
-                    " JOIN performance_schema.metadata_locks m ON m.owner_thread_id = t.thread_id"
-                    " WHERE m.object_schema = @dss_database AND m.lock_status = 'GRANTED'"
-                    " AND LOCATE(LOWER(m.object_name), LOWER(@dss_statement)) > 0 AND" NOT_OURS,
-    BLOCKER_COLUMNS " JOIN information_schema.INNODB_TRX x ON x.trx_mysql_thread_id = p.id"
-                    " WHERE p.db = @dss_database AND" NOT_OURS,
-    BLOCKER_COLUMNS " WHERE p.db = @dss_database AND" NOT_OURS,
-};
-#define BLOCKER_QUERY_COUNT (sizeof(blocker_queries) / sizeof(blocker_queries[0]))
-
-static bool add_blocker(void *self, const DatabaseRow *row, Error *error)
-{
-    Text *text = self;
-
-    (void)error;
-    text_add(text, "%ssession %s of %s from %s (%.80s)", text->length > 0 ? "; " : "",
-        row->values[0], row->values[1], row->values[2], row->values[3] ? row->values[3] : "idle");
-    return true;
-}
-
-static void find_blockers(const Database *waiting, const char *sql, Text *ret)
-{
-    const DatabaseLimits limits = { .connect_s = 5, .statement_s = 5, .lock_s = 1 };
-    AUTO(Database) *second = NULL;
-    AUTO_TEXT *name = NULL;
-    AUTO_TEXT *statement = NULL;
-    TEXT_AUTO(variables, 4 * 1024 * 1024);
-    Error ignored = { 0 };
-
-    if (!database_open(waiting->config, waiting->side, waiting->name, &limits, &second, &ignored))
-        return; /* the caller's message goes out without the names */
-    name = database_quote(second, waiting->name);
-    statement = database_quote(second, sql);
-    text_add(&variables, "SET @dss_database = %s, @dss_waiting = %lu, @dss_statement = %s", name,
-        mysql_thread_id(waiting->handle), statement);
-    if (!database_run(second, variables.bytes, NULL, &ignored))
-        return;
-    for (size_t i = 0; i < BLOCKER_QUERY_COUNT && ret->length == 0; i++) {
-        AUTO_TEXT *query_text =
-            memory_format("%s ORDER BY 1 LIMIT %d", blocker_queries[i], DATABASE_BLOCKERS_MAX);
-
-        ignored = (Error){ 0 };
-        if (!database_query(second, query_text, add_blocker, ret, &ignored))
-            continue; /* a server without that table: the next question */
-    }
-}
-
-bool mysql_client_error(
-    Database *database, MYSQL_STMT *statement, const char *sql, Millis started, Error *error)
+bool mysql_client_error(Database *database, MYSQL_STMT *statement, Millis started, Error *error)
 {
     MYSQL *mysql = database->handle;
     unsigned code = statement ? mysql_stmt_errno(statement) : mysql_errno(mysql);
@@ -162,14 +111,10 @@ bool mysql_client_error(
         return error_set(error, ERROR_TIMEOUT,
             "no answer from the server within %u s, its effect has to be probed (mysql error %u)",
             database->limits.statement_s, code);
-    if (code == SERVER_LOCK_WAIT_TIMEOUT) {
-        TEXT_AUTO(blockers, ERROR_TEXT_MAX / 2);
-
-        find_blockers(database, sql, &blockers);
+    if (code == SERVER_LOCK_WAIT_TIMEOUT)
         return error_set(error, ERROR_TIMEOUT,
             "a lock was not given within %u s (mysql error %u); held by: %s",
-            database->limits.lock_s, code, blockers.length > 0 ? blockers.bytes : "not visible");
-    }
+            database->limits.lock_s, code, database_blockers(database));
     if (kind == ERROR_TIMEOUT)
         return error_set(error, kind, "the statement did not end within %u s (mysql error %u)",
             database->limits.statement_s, code);
@@ -192,8 +137,31 @@ static bool deliver_rows(
             return false;
     }
     if (mysql_errno(database->handle) != 0)
-        return mysql_client_error(database, NULL, "", started, error);
+        return mysql_client_error(database, NULL, started, error);
     return true;
+}
+
+/* Between the two halves of mysql_real_query(); what went wrong is told by the second one. */
+static void wait_for_answer(Database *database, Millis started)
+{
+    const Millis deadline =
+        started + (Millis)(database->limits.statement_s + DATABASE_GRACE_S) * 1000;
+    struct pollfd one = { .fd = socket_of(database->handle), .events = POLLIN };
+
+    for (;;) {
+        Millis now = clock_now();
+        Millis until = deadline;
+
+        if (now >= deadline) {
+            (void)shutdown(one.fd, SHUT_RDWR); /* a late answer must not be taken for the next */
+            return;
+        }
+        if (!database->is_watcher && database->statement.next_look < until)
+            until = database->statement.next_look;
+        if (poll(&one, 1, until > now ? (int)(until - now) : 0) > 0)
+            return;
+        database_watch_look(database);
+    }
 }
 
 static bool query(Database *database, const char *sql, DatabaseRowFunction *row, void *self,
@@ -203,11 +171,14 @@ static bool query(Database *database, const char *sql, DatabaseRowFunction *row,
     Millis started = clock_now();
     AUTO(MYSQL_RES) *result = NULL;
 
-    if (mysql_real_query(mysql, sql, strlen(sql)) != 0)
-        return mysql_client_error(database, NULL, sql, started, error);
+    if (mysql_send_query(mysql, sql, strlen(sql)) != 0)
+        return mysql_client_error(database, NULL, started, error);
+    wait_for_answer(database, started);
+    if (mysql_read_query_result(mysql) != 0)
+        return mysql_client_error(database, NULL, started, error);
     result = mysql_use_result(mysql);
     if (!result && mysql_field_count(mysql) > 0)
-        return mysql_client_error(database, NULL, sql, started, error);
+        return mysql_client_error(database, NULL, started, error);
     if (result && !deliver_rows(database, result, row, self, error))
         return false;
     if (ret_rows)
@@ -231,7 +202,7 @@ static bool set_up_session(Database *database, Error *error)
         limits->statement_s, limits->statement_s, limits->lock_s, limits->lock_s,
         mariadb ? "max_statement_time" : "max_execution_time",
         mariadb ? limits->statement_s : limits->statement_s * 1000);
-    return query(database, sql.bytes, NULL, NULL, NULL, error);
+    return database_run(database, sql.bytes, NULL, error);
 }
 
 static void set_options(const Database *database, MYSQL *mysql)
@@ -287,6 +258,28 @@ static bool connect_mysql(Database *database, Error *error)
     return read_version(database, error) && set_up_session(database, error);
 }
 
+static bool keep_remark(void *self, const DatabaseRow *row, Error *error)
+{
+    DatabaseRemarks *remarks = self;
+
+    (void)error;
+    (void)snprintf(remarks->first, sizeof(remarks->first), "%s %s: %s", row->values[0],
+        row->values[1], row->values[2]);
+    return true;
+}
+
+static bool remarks(Database *database, DatabaseRemarks *ret, Error *error)
+{
+    *ret = (DatabaseRemarks){ .count = mysql_warning_count(database->handle) };
+    return ret->count == 0 ||
+           database_query(database, "SHOW WARNINGS LIMIT 1", keep_remark, ret, error);
+}
+
+static bool in_transaction(const Database *database)
+{
+    return (((const MYSQL *)database->handle)->server_status & SERVER_STATUS_IN_TRANS) != 0;
+}
+
 static void disconnect_mysql(Database *database)
 {
     mysql_close(database->handle);
@@ -316,6 +309,9 @@ const DatabaseDriver database_mysql = {
     .connect = connect_mysql,
     .disconnect = disconnect_mysql,
     .query = query,
+    .find_blockers = mysql_find_blockers,
+    .remarks = remarks,
+    .in_transaction = in_transaction,
     .quote = quote,
     .quote_name = quote_name,
 };

@@ -16,24 +16,15 @@
 
 #define MESSAGE_MAX       600 /* of the server's words in a message of ours, bytes */
 #define SERVICE_WORDS_MAX 40  /* keywords that libpq knows in one service */
-#define BLOCKERS_MAX      400 /* bytes */
 
 DEFINE_AUTO(PGresult, PQclear)
 DEFINE_AUTO(PGcancel, PQfreeCancel)
 
 typedef struct Waiting {
     Database *database;
-    Database *second; /* opened at the first look for blocking sessions */
-    Millis deadline, next_look;
-    Text blockers; /* the last ones seen */
-    bool looks;
+    Millis deadline;
+    bool drains; /* what is waited for is thrown away */
 } Waiting;
-
-static void stay_silent(void *self, const PGresult *notice)
-{
-    (void)self;
-    (void)notice;
-}
 
 /* libpq's messages have several lines and end with one. */
 static void add_in_one_line(Text *text, const char *words)
@@ -42,6 +33,18 @@ static void add_in_one_line(Text *text, const char *words)
         text_add(text, "%c", *c == '\n' || *c == '\t' ? ' ' : *c);
     while (text->length > 0 && text->bytes[text->length - 1] == ' ')
         text->bytes[--text->length] = '\0';
+}
+
+static void keep_notice(void *self, const PGresult *notice)
+{
+    DatabaseRemarks *remarks = &((Database *)self)->remarks;
+    const char *words = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+    TEXT_AUTO(line, sizeof(remarks->first) - 1);
+
+    if (remarks->count++ > 0 || !words)
+        return;
+    add_in_one_line(&line, words);
+    (void)text_copy(remarks->first, sizeof(remarks->first), line.bytes);
 }
 
 static bool fail_connection(Database *database, const char *doing, Error *error)
@@ -80,7 +83,7 @@ static bool set_error(const Waiting *waiting, const PGresult *result, Error *err
     if (strcmp(state, "55P03") == 0)
         return error_set(error, ERROR_TIMEOUT,
             "a lock was not given within %u s (postgresql error %s); held by: %s", limits->lock_s,
-            state, waiting->blockers.length > 0 ? waiting->blockers.bytes : "not seen");
+            state, database_blockers(waiting->database));
     if (strcmp(state, "57014") == 0)
         return error_set(error, ERROR_TIMEOUT,
             "the statement did not end within %u s (postgresql error %s: %s)", limits->statement_s,
@@ -94,43 +97,19 @@ static bool set_error(const Waiting *waiting, const PGresult *result, Error *err
     return error_set(error, kind_of_state(state), "postgresql error %s: %s", state, words.bytes);
 }
 
-static bool add_blocker(void *self, const DatabaseRow *row, Error *error)
+static bool find_blockers(
+    Database *asking, const Database *waiting, DatabaseRowFunction *row, void *self, Error *error)
 {
-    Text *text = self;
-
-    (void)error;
-    text_add(text, "%ssession %s of %s from %s (%.80s)", text->length > 0 ? "; " : "",
-        row->values[0], row->values[1], row->values[2], row->values[3]);
-    return true;
-}
-
-/* Failing to see the blocking sessions must not fail the statement: errors end here. */
-static void look_for_blockers(Waiting *waiting)
-{
-    const DatabaseLimits limits = { .connect_s = 5, .statement_s = 5, .lock_s = 5 };
-    const Database *first = waiting->database;
     AUTO_TEXT *sql = memory_format(
-        "SELECT pid, COALESCE(usename, '?'), COALESCE(client_addr::text, 'local'),"
+        "SELECT pid, usename, COALESCE(host(client_addr), 'local'),"
+        " floor(extract(epoch FROM clock_timestamp() - COALESCE(xact_start, state_change))),"
         " COALESCE(NULLIF(application_name, ''), 'no name') || ', ' || COALESCE(state, '?') || ': '"
-        " || regexp_replace(COALESCE(query, ''), '[[:space:]]+', ' ', 'g')"
-        " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(%d)) ORDER BY pid LIMIT %d",
-        PQbackendPID(first->handle), DATABASE_BLOCKERS_MAX);
-    Error ignored = { 0 };
-    TEXT_AUTO(seen, BLOCKERS_MAX);
+        " || COALESCE(query, '')"
+        " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(%d)) ORDER BY xact_start LIMIT "
+        "%d",
+        PQbackendPID(waiting->handle), DATABASE_BLOCKERS_MAX);
 
-    if (!waiting->second && !database_open(first->config, first->side, first->name, &limits,
-                                &waiting->second, &ignored)) {
-        waiting->looks = false;
-        return;
-    }
-    if (!database_query(waiting->second, sql, add_blocker, &seen, &ignored)) {
-        waiting->looks = false;
-        return;
-    }
-    if (seen.length > 0) {
-        text_clear(&waiting->blockers);
-        text_add(&waiting->blockers, "%s", seen.bytes);
-    }
+    return database_query(asking, sql, row, self, error);
 }
 
 static void cancel(Database *database)
@@ -156,12 +135,11 @@ static bool wait_for_socket(Waiting *waiting, short events, Error *error)
             "no answer from the server within its time limit of %u s, the effect has to be probed",
             waiting->database->limits.statement_s);
     }
-    if (waiting->looks && now >= waiting->next_look) {
-        look_for_blockers(waiting);
-        waiting->next_look = clock_now() + (Millis)waiting->database->limits.lock_s * 500;
+    if (!waiting->drains) {
+        database_watch_look(waiting->database);
+        if (waiting->database->statement.next_look < until && !waiting->database->is_watcher)
+            until = waiting->database->statement.next_look;
     }
-    if (waiting->looks && waiting->next_look < until)
-        until = waiting->next_look;
     now = clock_now();
     (void)poll(&one, 1, until > now ? (int)(until - now) : 0); /* EINTR: the caller's loop */
     return true;
@@ -241,7 +219,7 @@ static void drain(Waiting *waiting)
     Error ignored = { 0 };
 
     waiting->deadline = clock_now() + DATABASE_GRACE_S * (Millis)1000;
-    waiting->looks = false;
+    waiting->drains = true;
     cancel(waiting->database);
     for (;;) {
         AUTO(PGresult) *result = NULL;
@@ -281,22 +259,17 @@ static bool query(Database *database, const char *sql, DatabaseRowFunction *row,
     Waiting waiting = {
         .database = database,
         .deadline = now + (Millis)(limits->statement_s + DATABASE_GRACE_S) * 1000,
-        .next_look = now + (Millis)limits->lock_s * 500,
-        .looks = limits->lock_s < limits->statement_s, /* not while looking for somebody */
     };
     Delivery delivery = { row, self, 0 };
-    bool done;
 
     if (!PQsendQueryParams(connection, sql, 0, NULL, NULL, NULL, NULL, 0) ||
         !PQsetSingleRowMode(connection))
         return fail_connection(database, "the statement cannot be sent", error);
-    text_init(&waiting.blockers, BLOCKERS_MAX);
-    done = take_results(&waiting, &delivery, error);
-    text_done(&waiting.blockers);
-    database_close(waiting.second);
-    if (done && ret_rows)
+    if (!take_results(&waiting, &delivery, error))
+        return false;
+    if (ret_rows)
         *ret_rows = delivery.rows;
-    return done;
+    return true;
 }
 
 static bool finish_connecting(Database *database, Error *error)
@@ -356,7 +329,7 @@ static bool start_connecting(Database *database, const Facts *service, Error *er
         return error_set(error, ERROR_DATABASE, "the client library cannot be used");
     if (PQstatus(database->handle) == CONNECTION_BAD)
         return fail_connection(database, "cannot connect", error);
-    (void)PQsetNoticeReceiver(database->handle, stay_silent, NULL);
+    (void)PQsetNoticeReceiver(database->handle, keep_notice, database);
     return finish_connecting(database, error);
 }
 
@@ -367,12 +340,12 @@ static bool set_up_session(Database *database, Error *error)
         " set_config('IntervalStyle', 'postgres', false),"
         " set_config('standard_conforming_strings', 'on', false),"
         " set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '3', false),"
-        " set_config('client_min_messages', 'warning', false),"
+        " set_config('client_min_messages', 'notice', false),"
         " set_config('idle_in_transaction_session_timeout', '0', false),"
         " set_config('statement_timeout', '%us', false), set_config('lock_timeout', '%us', false)",
         database->limits.statement_s, database->limits.lock_s);
 
-    return query(database, sql, NULL, NULL, NULL, error);
+    return database_run(database, sql, NULL, error);
 }
 
 static bool connect_postgresql(Database *database, Error *error)
@@ -394,6 +367,18 @@ static void disconnect_postgresql(Database *database)
     PQfinish(database->handle);
 }
 
+static bool remarks(Database *database, DatabaseRemarks *ret, Error *error)
+{
+    (void)error;
+    *ret = database->remarks;
+    return true;
+}
+
+static bool in_transaction(const Database *database)
+{
+    return PQtransactionStatus(database->handle) == PQTRANS_INTRANS;
+}
+
 /* Enough, because set_up_session() switches standard_conforming_strings on. */
 static char *quote(Database *database, const char *value)
 {
@@ -412,6 +397,9 @@ const DatabaseDriver database_postgresql = {
     .connect = connect_postgresql,
     .disconnect = disconnect_postgresql,
     .query = query,
+    .find_blockers = find_blockers,
+    .remarks = remarks,
+    .in_transaction = in_transaction,
     .quote = quote,
     .quote_name = quote_name,
 };

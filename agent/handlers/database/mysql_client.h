@@ -16,7 +16,7 @@
 
 /*
  * Tells what the last call on the connection, or on a prepared statement of it, failed with; false.
- * `sql`: what was asked, for finding who holds a lock; `started`: when.
+ * `started`: when.
  */
-bool mysql_client_error(Database *database, MYSQL_STMT *statement, const char *sql, Millis started,
-    Error *error) __attribute__((nonnull(1, 3, 5)));
+bool mysql_client_error(Database *database, MYSQL_STMT *statement, Millis started, Error *error)
+    __attribute__((nonnull(1, 4)));
