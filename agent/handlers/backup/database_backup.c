@@ -17,6 +17,7 @@
 #include "agent/handlers/database/database_target.h"
 #include "agent/handlers/database/layout.h"
 #include "agent/handlers/database/scratch_database.h"
+#include "agent/handlers/database/session_watch.h"
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
@@ -347,7 +348,7 @@ static bool end_snapshot(const Backup *backup, Error *error)
     return !is_rehearsal(backup) || database_run(backup->production, "COMMIT", NULL, error);
 }
 
-static bool apply(AgentIo *io, const Command *command, Error *error)
+static bool back_up(AgentIo *io, const Command *command, Error *error)
 {
     BACKUP_AUTO(backup);
 
@@ -406,6 +407,11 @@ static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *e
     *ret_holds = true;
     tell(&backup, &manifest);
     return true;
+}
+
+static bool apply(AgentIo *io, const Command *command, Error *error)
+{
+    return session_watched(io, command, back_up, error);
 }
 
 const Handler handler_backup_database = {

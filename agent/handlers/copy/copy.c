@@ -13,6 +13,7 @@
 #include "agent/handlers/copy/rows.h"
 #include "agent/handlers/database/database_target.h"
 #include "agent/handlers/database/query_rows.h"
+#include "agent/handlers/database/session_watch.h"
 #include "agent/handlers/table.h"
 #include "common/base/text.h"
 #include "common/model/finding.h"
@@ -282,7 +283,7 @@ static bool open_both(Copy *copy, Error *error)
            copy_catalogue_read(copy->production, &copy->catalogue, error);
 }
 
-static bool apply(AgentIo *io, const Command *command, Error *error)
+static bool copy_all(AgentIo *io, const Command *command, Error *error)
 {
     Copy copy = { .io = io, .command = command, .copied = copied_new() };
     bool done = open_both(&copy, error) && clear_outdated(&copy, error) &&
@@ -318,6 +319,11 @@ static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *e
     if (*ret_holds)
         copied_add_evidence(copied, io->evidence);
     return true;
+}
+
+static bool apply(AgentIo *io, const Command *command, Error *error)
+{
+    return session_watched(io, command, copy_all, error);
 }
 
 const Handler handler_copy_database = {

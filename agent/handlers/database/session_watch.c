@@ -185,3 +185,11 @@ bool session_watch_end(SessionWatch *watch, bool worked, Error *error)
     free_watch(watch);
     return worked;
 }
+
+bool session_watched(AgentIo *io, const Command *command, WatchedWork *work, Error *error)
+{
+    SessionWatch *watch = NULL;
+
+    return session_watch_start(io, command, &watch, error) &&
+           session_watch_end(watch, work(io, command, error), error);
+}

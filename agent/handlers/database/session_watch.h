@@ -27,3 +27,9 @@ bool session_watch_start(AgentIo *io, const Command *command, SessionWatch **ret
 bool session_watch_saw(SessionWatch *watch) __attribute__((nonnull));
 /* `error` may hold the work's own failure: it is kept, and the intruder's name added. */
 bool session_watch_end(SessionWatch *watch, bool worked, Error *error) __attribute__((nonnull));
+
+typedef bool WatchedWork(AgentIo *io, const Command *command, Error *error);
+
+/* All three: the work of a command, under watch. */
+bool session_watched(AgentIo *io, const Command *command, WatchedWork *work, Error *error)
+    __attribute__((nonnull, warn_unused_result));

@@ -8,6 +8,7 @@
 #include "agent/handlers/database/database_target.h"
 #include "agent/handlers/database/invariants.h"
 #include "agent/handlers/database/layout.h"
+#include "agent/handlers/database/session_watch.h"
 #include "agent/handlers/migration/migration_run.h"
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
@@ -276,7 +277,7 @@ static bool take_over(AgentIo *io, const Command *command, const View *view, Err
                migration_ledger_put(&view->ledger, "run", command->id.run, error));
 }
 
-static bool apply(AgentIo *io, const Command *command, Error *error)
+static bool migrate(AgentIo *io, const Command *command, Error *error)
 {
     VIEW_AUTO(view);
     AUTO(SqlScript) *script = NULL;
@@ -321,6 +322,11 @@ bool migration_fail_statement(const Migration *migration, size_t number, Error *
 {
     return error_prefix(error, "statement %zu of %zu (line %u): ", number, migration->script->count,
         migration->script->items[number - 1].line);
+}
+
+static bool apply(AgentIo *io, const Command *command, Error *error)
+{
+    return session_watched(io, command, migrate, error);
 }
 
 const Handler handler_migrate_database = {
