@@ -467,9 +467,9 @@ static void a_call_that_was_interrupted_is_not_repeated(void **state)
     (void)state;
     use_script(lab, "DELIMITER //\nCREATE PROCEDURE P() BEGIN UPDATE A SET OLD = OLD + 1; END//\n"
                     "DELIMITER ;\nCALL P();");
-    /* six of the start, the phase, definition begun, its time and end, call begun */
+    /* seven of the start, the phase, definition begun, its time and end, call begun */
     assert_true(lab_agent_dies(
-        lab->agent, &handler_migrate_database, &lab->command, 11, DIES_AFTER_WRITING));
+        lab->agent, &handler_migrate_database, &lab->command, 12, DIES_AFTER_WRITING));
     fails(lab, ERROR_PRECONDITION, "it calls a routine, and the agent died while that ran");
 }
 
