@@ -149,6 +149,28 @@ def test_a_foreign_session_holds_the_run_until_it_is_gone(lab):
         refuses(lab, lab.coordinator("resume"), 5, "POINT OF NO RETURN")
 
 
+@pytest.mark.parametrize("database", ["mariadb", "postgresql"])
+def test_who_uses_a_watched_account_after_the_stop_is_named(database):
+    """An account that others need stays open: whoever comes with it holds what would miss him."""
+    with small_lab(database) as lab:
+        account, address = lab.databases[0].account, lab.network.addresses["lead"]
+        lab.cluster_file.write_text(lab.cluster_file.read_text().replace(
+            "    </database>", f'      <account name="{account}" barrier="watch"/>\n'
+            "    </database>"))
+        told = finding(refuses(lab, lab.coordinator("check", lab.cluster_file), 0), "DB-ACCOUNT",
+                       "warn")
+        assert f"account {account} is not locked, only watched" in told
+        upgrades.must_plan(lab)
+        apply_until_held(lab)
+        locked = upgrades.evidence(upgrades.report(lab), "lock-accounts", lab.databases[0].name)
+        assert locked["watched"] == account and "locked" not in locked
+        with foreign_session(lab):
+            refuses(lab, lab.coordinator("resume", "--confirm", lab.cluster), 5,
+                    "migrate-production", f"of {account} from {address}", "at production")
+        done = lab.coordinator("resume", "--confirm", lab.cluster)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 # servers that do not stop as they should
 
 @contextlib.contextmanager
