@@ -4,6 +4,7 @@
 
 #include <cmocka.h>
 
+#include "agent/handlers/copy/copy.h"
 #include "agent/handlers/copy/difference.h"
 #include "agent/handlers/copy/rows.h"
 #include "agent/handlers/table.h"
@@ -21,6 +22,25 @@ typedef struct Lab {
     Command command;
     Database *production, *staging;
 } Lab;
+
+static bool apply_in_small_steps(AgentIo *io, const Command *command, Error *error)
+{
+    CopyTuning tuning = copy_tuning_default;
+
+    tuning.chunk = (ChunkSize){ .bytes = 4096, .rows = 2 };
+    tuning.part_pages = 1;
+    tuning.entry_chunks = 1;
+    return copy_apply(io, command, &tuning, error);
+}
+
+/* copy-database with chunks of a row or two, each with an entry of its own in the ledger. */
+static Handler small_steps(void)
+{
+    Handler handler = handler_copy_database;
+
+    handler.apply = apply_in_small_steps;
+    return handler;
+}
 
 static const char *const mysql_source[] = {
     "CREATE TABLE parent (id INT AUTO_INCREMENT, tenant INT NOT NULL DEFAULT 0,"
@@ -317,19 +337,20 @@ static void an_abort_leaves_staging_empty_and_usable(void **state)
 
 static void survives_death(DatabaseType type, DeathPlace place)
 {
+    const Handler handler = small_steps();
     AUTO_TEXT *digest = NULL;
 
     for (unsigned entry = 1;; entry++) {
         AUTO(Lab) *lab = lab_new(type);
         FACTS_AUTO(evidence);
-        bool died = lab_agent_dies(lab->agent, &handler_copy_database, &lab->command, entry, place);
+        bool died = lab_agent_dies(lab->agent, &handler, &lab->command, entry, place);
 
-        lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence);
+        lab_agent_succeeds(lab->agent, &handler, &lab->command, &evidence);
         if (!digest)
             digest = memory_text(facts_get(&evidence, "digest"));
         assert_string_equal(facts_get(&evidence, "digest"), digest);
         if (!died) {
-            assert_true(entry > 7); /* owner, definition, tables, complete */
+            assert_true(entry > 10); /* owner, definition, cuts, chunks, complete */
             return;
         }
     }
@@ -344,38 +365,90 @@ static void a_copy_that_was_killed_anywhere_ends_the_same(void **state)
     survives_death(DATABASE_POSTGRESQL, DIES_AFTER_WRITING);
 }
 
-static void verified_tables_are_not_copied_again(void **state)
+/* Ids on both sides of 0 and at the ends, gaps, a key that may be NULL, a table without any. */
+static void make_chunky(Lab *lab)
 {
-    AUTO(Lab) *lab = lab_new(DATABASE_MYSQL);
-    FACTS_AUTO(evidence);
-    AUTO_TEXT *made = NULL;
-    AUTO_TEXT *made_later = NULL;
+    const bool mysql = lab->database->type == DATABASE_MYSQL;
 
+    lab_run(lab->production, "CREATE TABLE chunky (id BIGINT PRIMARY KEY, note VARCHAR(200))");
+    lab_run(lab->production, "CREATE TABLE keyless (ref INT, note VARCHAR(200))");
+    lab_run(lab->production, "CREATE INDEX keyless_ref ON keyless (ref)");
+    for (int i = -200; i < 200; i++) {
+        lab_run(lab->production, "INSERT INTO chunky VALUES (%d, REPEAT('x', 190))",
+            i < 150 ? i : 1000000 * i);
+        lab_run(lab->production, "INSERT INTO keyless VALUES (%s, REPEAT('y', 190))",
+            i % 5 == 0 ? "NULL" : "7");
+    }
+    lab_run(lab->production, "INSERT INTO keyless SELECT %s, note FROM chunky",
+        mysql ? "id % 100" : "(id % 100)::int");
+    lab_run(lab->production, "INSERT INTO chunky VALUES (-9223372036854775807, 'least'),"
+                             " (9223372036854775807, 'most')");
+    lab_run(lab->production, mysql ? "ANALYZE TABLE chunky, keyless" : "ANALYZE chunky, keyless");
+}
+
+static void copies_what_was_in_flight(DatabaseType type)
+{
+    const Handler handler = small_steps();
+    const unsigned written = 12; /* owner, definition, cuts, and 9 chunks */
+    AUTO(Lab) *lab = lab_new(type);
+    FACTS_AUTO(evidence);
+    AUTO_TEXT *rows = NULL;
+    uint64_t chunks;
+
+    make_chunky(lab);
+    assert_true(lab_agent_dies(lab->agent, &handler, &lab->command, written, DIES_AFTER_WRITING));
+    assert_int_equal(
+        lab_agent_succeeds(lab->agent, &handler, &lab->command, &evidence), RESULT_DONE);
+    chunks = facts_number(&evidence, "~chunks", 0);
+    assert_true(chunks > 20);
+    assert_int_equal(facts_number(&evidence, "~chunks-copied", 0), chunks - (written - 3));
+    rows = lab_value(lab->staging, "SELECT COUNT(*) FROM chunky");
+    assert_string_equal(rows, "402");
+}
+
+static void after_a_kill_only_chunks_in_flight_are_copied_again(void **state)
+{
     (void)state;
-    /* owner, definition, child, counter_second, emp`ty, odd */
-    assert_true(
-        lab_agent_dies(lab->agent, &handler_copy_database, &lab->command, 6, DIES_AFTER_WRITING));
-    made = lab_value(lab->staging,
-        "SELECT create_time FROM information_schema.tables WHERE table_name = 'emp`ty'"
-        " AND table_schema = DATABASE()");
-    sleep(1); /* the catalogue's times have whole seconds */
-    lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence);
-    made_later = lab_value(lab->staging,
-        "SELECT create_time FROM information_schema.tables WHERE table_name = 'emp`ty'"
-        " AND table_schema = DATABASE()");
-    assert_string_equal(made, made_later);
+    for_both_types(copies_what_was_in_flight);
+}
+
+/* What the ledger says of a chunk is not believed: one was changed here, one there. */
+static void copies_changed_chunks_again(DatabaseType type)
+{
+    const Handler handler = small_steps();
+    AUTO(Lab) *lab = lab_new(type);
+    FACTS_AUTO(evidence);
+    AUTO_TEXT *changed = NULL;
+    uint64_t chunks;
+
+    make_chunky(lab);
+    assert_true(lab_agent_dies(lab->agent, &handler, &lab->command, 33, DIES_AFTER_WRITING));
+    lab_run(lab->production, "UPDATE chunky SET note = 'later' WHERE id = -200");
+    lab_run(lab->staging, "UPDATE chunky SET note = 'damaged' WHERE id IN (-200, 0, 151000000)");
+    assert_int_equal(
+        lab_agent_succeeds(lab->agent, &handler, &lab->command, &evidence), RESULT_DONE);
+    changed = lab_value(lab->staging, "SELECT COUNT(*) FROM chunky WHERE note = 'later'");
+    assert_string_equal(changed, "1");
+    chunks = facts_number(&evidence, "~chunks", 0);
+    assert_true(facts_number(&evidence, "~chunks-copied", 0) < chunks);
+}
+
+static void a_chunk_that_changed_is_copied_again(void **state)
+{
+    (void)state;
+    for_both_types(copies_changed_chunks_again);
 }
 
 /* A run that died half-way was given up, and somebody emptied staging by hand. */
 static void believes_no_former_run(DatabaseType type)
 {
+    const Handler handler = small_steps();
     AUTO(Lab) *lab = lab_new(type);
     FACTS_AUTO(evidence);
     AUTO_TEXT *names = NULL;
     Command later;
 
-    assert_true(
-        lab_agent_dies(lab->agent, &handler_copy_database, &lab->command, 6, DIES_AFTER_WRITING));
+    assert_true(lab_agent_dies(lab->agent, &handler, &lab->command, 6, DIES_AFTER_WRITING));
     database_close(lab->staging);
     lab_create(lab->database, SIDE_STAGING);
     lab->staging = lab_open(lab->database, SIDE_STAGING);
@@ -584,7 +657,8 @@ int main(void)
         cmocka_unit_test(an_abort_leaves_staging_empty_and_usable),
         cmocka_unit_test(a_copy_that_was_killed_anywhere_ends_the_same),
         cmocka_unit_test(the_account_can_use_what_postgresql_copied),
-        cmocka_unit_test(verified_tables_are_not_copied_again),
+        cmocka_unit_test(after_a_kill_only_chunks_in_flight_are_copied_again),
+        cmocka_unit_test(a_chunk_that_changed_is_copied_again),
         cmocka_unit_test(what_a_former_run_copied_is_not_believed),
         cmocka_unit_test(what_changed_since_an_attempt_is_copied_again),
         cmocka_unit_test(a_database_is_never_copied_into_itself_or_cleared_as_its_own_copy),

@@ -61,12 +61,31 @@ CopyTable *catalogue_add_table(CopyCatalogue *catalogue, const CopyTable *table)
     return &catalogue->tables[catalogue->table_count++];
 }
 
-void catalogue_add_step(CopyCatalogue *catalogue, CopyStepKind kind, const char *name,
-    const char *done, const char *sql)
+void catalogue_add_table_step(CopyCatalogue *catalogue, const CopyStep *step)
 {
     catalogue->steps = with_room(
         catalogue->arena, catalogue->steps, catalogue->step_count, sizeof(catalogue->steps[0]));
-    catalogue->steps[catalogue->step_count++] = (CopyStep){ kind, name, done, sql };
+    catalogue->steps[catalogue->step_count++] = *step;
+}
+
+void catalogue_add_step(CopyCatalogue *catalogue, CopyStepKind kind, const char *name,
+    const char *done, const char *sql)
+{
+    const CopyStep step = { .kind = kind, .name = name, .done = done, .sql = sql };
+
+    catalogue_add_table_step(catalogue, &step);
+}
+
+void catalogue_set_cut(
+    CopyCatalogue *catalogue, CopyTable *table, Database *database, const char *column)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->column[i].name, column) == 0) {
+            AUTO_TEXT *quoted = database_quote_name(database, column);
+
+            table->cut = arena_text(catalogue->arena, quoted);
+            table->cut_column = i;
+        }
 }
 
 void catalogue_add_leftover(CopyCatalogue *catalogue, const char *kind, const char *name)

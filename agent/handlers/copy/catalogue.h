@@ -30,12 +30,17 @@ typedef struct CopyTable {
     bool has_key;
     bool has_primary;   /* MySQL: a primary key, whose order is that of the rows */
     bool binary;        /* PostgreSQL: COPY in the binary format is safe for all its types */
-    uint64_t estimated; /* rows, for the screen */
+    uint64_t estimated; /* rows */
+    uint64_t bytes;     /* on disk, without indexes; an estimate as well */
+    const char *cut;    /* quoted: a column of whole numbers that an index begins with; or NULL */
+    size_t cut_column;  /* of column */
+    bool cut_null;      /* it may be NULL */
 } CopyTable;
 
 typedef enum CopyStepKind {
     COPY_STEP_BEFORE, /* before the tables: schemas, sequences */
-    COPY_STEP_INDEX,
+    COPY_STEP_INDEX,  /* several of one table at a time do not hinder each other */
+    COPY_STEP_KEY,    /* constraints, some by an index that is there; alone on its table */
     COPY_STEP_FOREIGN_KEY,
     COPY_STEP_ORPHANS, /* a query that counts rows of the child without a parent */
     COPY_STEP_COUNTER, /* sequence values, counters */
@@ -47,6 +52,8 @@ typedef enum CopyStepKind {
 typedef struct CopyStep {
     CopyStepKind kind;
     const char *name;
+    const char *table;  /* quoted: whose it is; NULL: of none, or of several */
+    const char *parent; /* quoted: the other table of a foreign key; NULL: several */
     const char *done; /* a query whose number is not 0 when the step was done; NULL: do it again */
     const char *sql;
 } CopyStep;

@@ -13,6 +13,12 @@ CopyTable *catalogue_add_table(CopyCatalogue *catalogue, const CopyTable *table)
     __attribute__((nonnull, returns_nonnull));
 void catalogue_add_step(CopyCatalogue *catalogue, CopyStepKind kind, const char *name,
     const char *done, const char *sql) __attribute__((nonnull(1, 3, 5)));
+/* The same with all members. */
+void catalogue_add_table_step(CopyCatalogue *catalogue, const CopyStep *step)
+    __attribute__((nonnull));
+/* The table can be cut by that column, if it is one of those that are copied. */
+void catalogue_set_cut(CopyCatalogue *catalogue, CopyTable *table, Database *database,
+    const char *column) __attribute__((nonnull));
 void catalogue_add_leftover(CopyCatalogue *catalogue, const char *kind, const char *name)
     __attribute__((nonnull));
 /* Adds "kind", "name" rows of a query as leftovers. */

@@ -90,9 +90,7 @@ void copied_table_done(CopiedTable *table)
     *table = (CopiedTable){ 0 };
 }
 
-typedef bool TableFunction(void *self, const CopiedTable *table, Error *error);
-
-static bool for_each_table(const Copied *copied, TableFunction *function, void *self, Error *error)
+bool copied_each(const Copied *copied, CopiedFunction *function, void *self, Error *error)
 {
     for (const char *line = copied->lines.bytes; *line; line += strcspn(line, "\n") + 1) {
         CopiedTable table = { 0 };
@@ -136,7 +134,7 @@ bool copied_is_there(const Copied *copied, Database *database, bool *ret, Error 
 {
     Looking looking = { .database = database, .all_there = true };
 
-    if (!for_each_table(copied, look_for, &looking, error))
+    if (!copied_each(copied, look_for, &looking, error))
         return false;
     *ret = looking.all_there;
     return true;
@@ -171,7 +169,7 @@ void copied_add_evidence(const Copied *copied, Facts *evidence)
     char hex[SHA256_HEX_BYTES];
     Error unreadable = { 0 }; /* it was read once already, when the tables were looked for */
 
-    if (!for_each_table(copied, tell, &telling, &unreadable))
+    if (!copied_each(copied, tell, &telling, &unreadable))
         return;
     digest_end_hex(digest, hex);
     facts_format(evidence, "tables", "%" PRIu64, telling.tables);

@@ -32,6 +32,11 @@ Copied *copied_parse(const char *text) __attribute__((nonnull, returns_nonnull))
 bool copied_parse_line(const char *line, CopiedTable *ret) __attribute__((nonnull));
 void copied_table_done(CopiedTable *table) __attribute__((nonnull));
 
+typedef bool CopiedFunction(void *self, const CopiedTable *table, Error *error);
+
+/* In the order of the list, until the function fails. Errors: its own; ERROR_CORRUPT. */
+bool copied_each(const Copied *copied, CopiedFunction *function, void *self, Error *error)
+    __attribute__((nonnull(1, 2, 4), warn_unused_result));
 /* Says whether the database has every table with as many rows. */
 bool copied_is_there(const Copied *copied, Database *database, bool *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));

@@ -31,8 +31,9 @@ static bool is_generated(const char *extra)
            strcasestr(extra, "PERSISTENT");
 }
 
-/* table, column, type, extra, key */
-enum { COLUMN_TABLE, COLUMN_NAME, COLUMN_TYPE, COLUMN_EXTRA, COLUMN_KEY };
+/* table, column, type, extra, key, whether the primary key begins with it and it is a whole number
+ * that fits in 64 bits with sign */
+enum { COLUMN_TABLE, COLUMN_NAME, COLUMN_TYPE, COLUMN_EXTRA, COLUMN_KEY, COLUMN_CUT };
 
 typedef struct Reading {
     Database *database;
@@ -65,6 +66,8 @@ static void fill_columns(Reading *reading, CopyTable *table)
             .in_key = strcmp(row[COLUMN_KEY], "PRI") == 0,
         };
         table->has_key |= strcmp(row[COLUMN_KEY], "PRI") == 0;
+        if (row[COLUMN_CUT][0] == '1')
+            catalogue_set_cut(reading->catalogue, table, reading->database, row[COLUMN_NAME]);
     }
     table->columns = arena_text(arena, columns.bytes);
     table->reads = arena_text(arena, reads.bytes);
@@ -133,13 +136,23 @@ static void take_apart(const CopyTable *table, const char *ddl, TableText *text)
     }
 }
 
+static void add_step(
+    Reading *reading, const CopyTable *table, CopyStepKind kind, const char *done, const char *sql)
+{
+    const CopyStep step = {
+        .kind = kind, .name = table->name, .table = table->quoted, .done = done, .sql = sql
+    };
+
+    catalogue_add_table_step(reading->catalogue, &step);
+}
+
 static void add_table_steps(Reading *reading, const CopyTable *table, const TableText *text)
 {
     CopyCatalogue *catalogue = reading->catalogue;
     AUTO_TEXT *literal = database_quote(reading->database, table->name);
 
     if (text->indexes.length > 0)
-        catalogue_add_step(catalogue, COPY_STEP_INDEX, table->name,
+        add_step(reading, table, COPY_STEP_INDEX,
             catalogue_format(catalogue,
                 "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE table_schema = "
                 "DATABASE() AND table_name = %s AND index_name <> 'PRIMARY' AND index_type NOT IN "
@@ -147,7 +160,7 @@ static void add_table_steps(Reading *reading, const CopyTable *table, const Tabl
                 literal),
             arena_text(catalogue->arena, text->indexes.bytes));
     if (text->foreign_keys.length > 0)
-        catalogue_add_step(catalogue, COPY_STEP_FOREIGN_KEY, table->name,
+        add_step(reading, table, COPY_STEP_FOREIGN_KEY,
             catalogue_format(catalogue,
                 "SELECT COUNT(*) FROM information_schema.TABLE_CONSTRAINTS WHERE table_schema = "
                 "DATABASE() AND table_name = %s AND constraint_type = 'FOREIGN KEY'",
@@ -180,15 +193,23 @@ static bool fill_definition(Reading *reading, CopyTable *table, Error *error)
     return true;
 }
 
-static bool add_table(Reading *reading, const char *name, const char *estimated, Error *error)
+static uint64_t number_of(const char *text)
+{
+    unsigned long long number = 0;
+
+    return text && text_to_number(text, UINT64_MAX, &number) ? number : 0;
+}
+
+/* name, kind, rows, bytes */
+static bool add_table(Reading *reading, const char *const *row, Error *error)
 {
     CopyCatalogue *catalogue = reading->catalogue;
-    AUTO_TEXT *quoted = database_quote_name(reading->database, name);
-    unsigned long long rows = 0;
-    CopyTable table = { .name = name, .quoted = arena_text(catalogue->arena, quoted) };
+    AUTO_TEXT *quoted = database_quote_name(reading->database, row[0]);
+    CopyTable table = { .name = row[0],
+        .quoted = arena_text(catalogue->arena, quoted),
+        .estimated = number_of(row[2]),
+        .bytes = number_of(row[3]) };
 
-    if (estimated && text_to_number(estimated, UINT64_MAX, &rows))
-        table.estimated = rows;
     fill_columns(reading, &table);
     return fill_definition(reading, catalogue_add_table(catalogue, &table), error);
 }
@@ -247,7 +268,7 @@ static bool add_tables(Reading *reading, Error *error)
     QueryRows tables;
 
     if (!query_rows(reading->database, catalogue->arena,
-            "SELECT table_name, table_type, table_rows FROM information_schema.TABLES"
+            "SELECT table_name, table_type, table_rows, data_length FROM information_schema.TABLES"
             " WHERE table_schema = DATABASE() ORDER BY table_name",
             &tables, error))
         return false;
@@ -259,7 +280,7 @@ static bool add_tables(Reading *reading, Error *error)
         else if (strcmp(kind, "BASE TABLE") != 0)
             return error_set(error, ERROR_PRECONDITION,
                 "%s is a '%s', which is not copied: move it out of the database first", name, kind);
-        else if (!add_table(reading, name, tables.rows[i][2], error))
+        else if (!add_table(reading, tables.rows[i], error))
             return false;
     }
     return true;
@@ -270,9 +291,14 @@ bool catalogue_read_mysql(Database *database, CopyCatalogue *catalogue, Error *e
     Reading reading = { .database = database, .catalogue = catalogue };
 
     return query_rows(database, catalogue->arena,
-               "SELECT table_name, column_name, data_type, extra, column_key"
-               " FROM information_schema.COLUMNS WHERE table_schema = DATABASE()"
-               " ORDER BY table_name, ordinal_position",
+               "SELECT c.table_name, c.column_name, c.data_type, c.extra, c.column_key,"
+               " s.column_name IS NOT NULL AND (c.data_type IN ('tinyint', 'smallint', 'mediumint',"
+               " 'int') OR (c.data_type = 'bigint' AND c.column_type NOT LIKE '%unsigned%'))"
+               " FROM information_schema.COLUMNS c LEFT JOIN information_schema.STATISTICS s"
+               " ON s.table_schema = c.table_schema AND s.table_name = c.table_name"
+               " AND s.column_name = c.column_name AND s.index_name = 'PRIMARY'"
+               " AND s.seq_in_index = 1 WHERE c.table_schema = DATABASE()"
+               " ORDER BY c.table_name, c.ordinal_position",
                &reading.columns, error) &&
            add_tables(&reading, error) && add_orphan_steps(&reading, error) &&
            catalogue_add_leftovers(catalogue, database, leftovers, error);

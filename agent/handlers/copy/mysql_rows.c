@@ -69,14 +69,12 @@ static bool copy(const RowsPipe *pipe, const RowsChunk *chunk, RowDigest *ret, E
     AUTO(RowHasher) *hasher = row_hasher_new();
     AUTO(MysqlWriter) *writer = NULL;
     AUTO_TEXT *sql = select_rows(chunk);
-    AUTO_TEXT *delete = rows_delete_statement(chunk);
     Reading reading = { .hasher = hasher, .count = { pipe->meter, chunk->table, ret, 0, 0 } };
 
     if (!mysql_writer_new(mysql_writer_kind(pipe->to), pipe->to, chunk->table, &writer, error))
         return false;
     reading.writer = writer;
     return database_run(pipe->to, "START TRANSACTION", NULL, error) &&
-           (!chunk->again || database_run(pipe->to, delete, NULL, error)) &&
            database_query(pipe->from, sql, read_row, &reading, error) &&
            mysql_writer_end(writer, error) && database_run(pipe->to, "COMMIT", NULL, error);
 }

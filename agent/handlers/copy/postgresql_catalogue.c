@@ -4,34 +4,20 @@
  * schema they belong to no column, so they are found as sequences and not through their columns.
  */
 
-#include "agent/handlers/copy/catalogue_builder.h"
+#include "agent/handlers/copy/postgresql_catalogue.h"
 #include "common/base/text.h"
 
 #define DDL_MAX     ((size_t)4 << 20)
 #define VERSION_MIN 100000 /* server_version_num: 10, the first with pg_sequence */
 
-/* Schemas of users, without what extensions brought. */
-#define USER_SCHEMA " n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"
-#define NOT_OF_EXTENSION(class, oid)                                                               \
-    " AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '" class "'::regclass AND "        \
-                                                                         "e.objid = " oid          \
-                                                                         " AND e.deptype = 'e')"
-
-typedef struct Reading {
-    Database *database;
-    CopyCatalogue *catalogue;
-    QueryRows columns;
-    char *schema; /* the session's own: names in it are shown without it */
-} Reading;
-
-static const char *short_name(const Reading *reading, const char *schema, const char *name)
+static const char *short_name(const PgReading *reading, const char *schema, const char *name)
 {
     if (reading->schema && strcmp(reading->schema, schema) == 0)
         return name;
     return catalogue_format(reading->catalogue, "%s.%s", schema, name);
 }
 
-static char *quoted_name(const Reading *reading, const char *schema, const char *name)
+char *pg_quoted_name(const PgReading *reading, const char *schema, const char *name)
 {
     AUTO_TEXT *left = database_quote_name(reading->database, schema);
     AUTO_TEXT *right = database_quote_name(reading->database, name);
@@ -100,7 +86,7 @@ static void add_definition(Text *create, const char *const *row)
         text_add(create, " NOT NULL");
 }
 
-static void fill_columns(Reading *reading, const char *oid, CopyTable *table, Text *create)
+static void fill_columns(PgReading *reading, const char *oid, CopyTable *table, Text *create)
 {
     Arena *arena = reading->catalogue->arena;
     size_t defined = 0;
@@ -135,8 +121,16 @@ static const char tables_query[] =
     " array_to_string(c.reloptions, ', '), GREATEST(c.reltuples, 0)::bigint::text,"
     " (c.relispartition OR EXISTS (SELECT FROM pg_inherits i"
     "   WHERE i.inhrelid = c.oid OR i.inhparent = c.oid))::int,"
-    " pg_get_userbyid(c.relowner)"
+    " pg_get_userbyid(c.relowner), pg_table_size(c.oid)::text, cut.attname, (NOT "
+    "cut.attnotnull)::int"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    /* an index that begins with a whole number; the primary key if there is a choice */
+    " LEFT JOIN LATERAL (SELECT a.attname, a.attnotnull FROM pg_index i"
+    "   JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am m ON m.oid = ic.relam"
+    "   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+    "   WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree'"
+    "   AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)"
+    "   ORDER BY i.indisprimary DESC, i.indisunique DESC, i.indexrelid LIMIT 1) cut ON true"
     " WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND" USER_SCHEMA
         NOT_OF_EXTENSION("pg_class", "c.oid") " ORDER BY n.nspname, c.relname";
 
@@ -150,10 +144,13 @@ enum {
     TABLE_ROWS,
     TABLE_INHERITS,
     TABLE_OWNER,
+    TABLE_BYTES,
+    TABLE_CUT,
+    TABLE_CUT_NULL,
 };
 
 /* Runs on staging: the role of that name where it exists there, else the database's owner. */
-static void add_owner(Reading *reading, const char *kind, const char *quoted, const char *owner)
+static void add_owner(PgReading *reading, const char *kind, const char *quoted, const char *owner)
 {
     CopyCatalogue *catalogue = reading->catalogue;
     AUTO_TEXT *role = database_quote(reading->database, owner);
@@ -169,7 +166,23 @@ static void add_owner(Reading *reading, const char *kind, const char *quoted, co
             role, kind, object));
 }
 
-static bool add_tables(Reading *reading, Error *error)
+static uint64_t number_of(const char *text)
+{
+    unsigned long long number = 0;
+
+    return text_to_number(text, UINT64_MAX, &number) ? number : 0;
+}
+
+/* Rows can be sorted into chunks only where their values come in binary. */
+static void fill_cut(PgReading *reading, const char *const *row, CopyTable *table)
+{
+    if (!table->binary || !row[TABLE_CUT])
+        return;
+    catalogue_set_cut(reading->catalogue, table, reading->database, row[TABLE_CUT]);
+    table->cut_null = row[TABLE_CUT_NULL][0] == '1';
+}
+
+static bool add_tables(PgReading *reading, Error *error)
 {
     CopyCatalogue *catalogue = reading->catalogue;
     QueryRows rows;
@@ -179,9 +192,10 @@ static bool add_tables(Reading *reading, Error *error)
     for (size_t i = 0; i < rows.count; i++) {
         const char *const *row = rows.rows[i];
         const char *name = short_name(reading, row[TABLE_SCHEMA], row[TABLE_NAME]);
-        unsigned long long estimated = 0;
         CopyTable table = { .name = name,
-            .quoted = quoted_name(reading, row[TABLE_SCHEMA], row[TABLE_NAME]) };
+            .quoted = pg_quoted_name(reading, row[TABLE_SCHEMA], row[TABLE_NAME]),
+            .estimated = number_of(row[TABLE_ROWS]),
+            .bytes = number_of(row[TABLE_BYTES]) };
         TEXT_AUTO(create, DDL_MAX);
 
         if (row[TABLE_KIND][0] != 'r' || row[TABLE_INHERITS][0] == '1')
@@ -189,11 +203,10 @@ static bool add_tables(Reading *reading, Error *error)
                 "%s is partitioned, foreign or inherits, which is not copied: move it out of the "
                 "database first",
                 name);
-        if (text_to_number(row[TABLE_ROWS], UINT64_MAX, &estimated))
-            table.estimated = estimated;
         text_add(&create, "CREATE %sTABLE %s (",
             row[TABLE_PERSISTENCE][0] == 'u' ? "UNLOGGED " : "", table.quoted);
         fill_columns(reading, row[TABLE_OID], &table, &create);
+        fill_cut(reading, row, &table);
         text_add(&create, ")");
         if (row[TABLE_OPTIONS] && row[TABLE_OPTIONS][0] != '\0')
             text_add(&create, " WITH (%s)", row[TABLE_OPTIONS]);
@@ -205,7 +218,7 @@ static bool add_tables(Reading *reading, Error *error)
 }
 
 /* schema, right, role or "" for everybody */
-static void add_schema_grant(Reading *reading, const char *const *row)
+static void add_schema_grant(PgReading *reading, const char *const *row)
 {
     CopyCatalogue *catalogue = reading->catalogue;
     AUTO_TEXT *schema = database_quote_name(reading->database, row[0]);
@@ -224,7 +237,7 @@ static void add_schema_grant(Reading *reading, const char *const *row)
 }
 
 /* Creates schemas other than the session's own, where staging lacks them. */
-static bool add_schemas(Reading *reading, Error *error)
+static bool add_schemas(PgReading *reading, Error *error)
 {
     CopyCatalogue *catalogue = reading->catalogue;
     QueryRows rows, grants;
@@ -285,7 +298,8 @@ enum {
     SEQUENCE_OWNER,
 };
 
-static bool add_sequence_value(Reading *reading, const char *name, const char *quoted, Error *error)
+static bool add_sequence_value(
+    PgReading *reading, const char *name, const char *quoted, Error *error)
 {
     CopyCatalogue *catalogue = reading->catalogue;
     AUTO_TEXT *literal = database_quote(reading->database, quoted);
@@ -302,11 +316,11 @@ static bool add_sequence_value(Reading *reading, const char *name, const char *q
     return true;
 }
 
-static bool add_sequence(Reading *reading, const char *const *row, Error *error)
+static bool add_sequence(PgReading *reading, const char *const *row, Error *error)
 {
     CopyCatalogue *catalogue = reading->catalogue;
     const char *name = short_name(reading, row[SEQUENCE_SCHEMA], row[SEQUENCE_NAME]);
-    const char *quoted = quoted_name(reading, row[SEQUENCE_SCHEMA], row[SEQUENCE_NAME]);
+    const char *quoted = pg_quoted_name(reading, row[SEQUENCE_SCHEMA], row[SEQUENCE_NAME]);
     char depends = row[SEQUENCE_DEPENDS][0];
     const char *options = catalogue_format(catalogue,
         "INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s %s",
@@ -325,14 +339,14 @@ static bool add_sequence(Reading *reading, const char *const *row, Error *error)
 
         catalogue_add_step(catalogue, COPY_STEP_COUNTER, name, NULL,
             catalogue_format(catalogue, "ALTER SEQUENCE %s OWNED BY %s.%s", quoted,
-                quoted_name(reading, row[SEQUENCE_TABLE_SCHEMA], row[SEQUENCE_TABLE]), column));
+                pg_quoted_name(reading, row[SEQUENCE_TABLE_SCHEMA], row[SEQUENCE_TABLE]), column));
     }
     if (depends == '\0') /* the others follow the owner of their table */
         add_owner(reading, "SEQUENCE", quoted, row[SEQUENCE_OWNER]);
     return add_sequence_value(reading, name, quoted, error);
 }
 
-static bool add_sequences(Reading *reading, Error *error)
+static bool add_sequences(PgReading *reading, Error *error)
 {
     QueryRows rows;
 
@@ -341,130 +355,6 @@ static bool add_sequences(Reading *reading, Error *error)
     for (size_t i = 0; i < rows.count; i++)
         if (!add_sequence(reading, rows.rows[i], error))
             return false;
-    return true;
-}
-
-/* schema, table, constraint, type, definition; foreign keys last */
-static bool add_constraints(Reading *reading, Error *error)
-{
-    CopyCatalogue *catalogue = reading->catalogue;
-    QueryRows rows;
-
-    if (!query_rows(reading->database, catalogue->arena,
-            "SELECT n.nspname, c.relname, co.conname, co.contype::text,"
-            " pg_get_constraintdef(co.oid) FROM pg_constraint co"
-            " JOIN pg_class c ON c.oid = co.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.relkind = 'r' AND co.contype IN ('p', 'u', 'x', 'c', 'f') AND" USER_SCHEMA
-                NOT_OF_EXTENSION("pg_class", "c.oid") " ORDER BY position(co.contype::text in "
-                                                      "'puxcf'), n.nspname, c.relname, co.conname",
-            &rows, error))
-        return false;
-    for (size_t i = 0; i < rows.count; i++) {
-        const char *const *row = rows.rows[i];
-        const char *table = quoted_name(reading, row[0], row[1]);
-        AUTO_TEXT *name = database_quote_name(reading->database, row[2]);
-        AUTO_TEXT *name_literal = database_quote(reading->database, row[2]);
-        AUTO_TEXT *table_literal = database_quote(reading->database, table);
-
-        catalogue_add_step(catalogue, row[3][0] == 'f' ? COPY_STEP_FOREIGN_KEY : COPY_STEP_INDEX,
-            row[2],
-            catalogue_format(catalogue,
-                "SELECT count(*) FROM pg_catalog.pg_constraint WHERE conrelid = %s::regclass"
-                " AND conname = %s",
-                table_literal, name_literal),
-            catalogue_format(
-                catalogue, "ALTER TABLE %s ADD CONSTRAINT %s %s", table, name, row[4]));
-    }
-    return true;
-}
-
-static bool add_indexes(Reading *reading, Error *error)
-{
-    CopyCatalogue *catalogue = reading->catalogue;
-    QueryRows rows;
-
-    if (!query_rows(reading->database, catalogue->arena,
-            "SELECT n.nspname, ic.relname, pg_get_indexdef(i.indexrelid) FROM pg_index i"
-            " JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.relkind = 'r' AND i.indisvalid AND" USER_SCHEMA
-            " AND NOT EXISTS (SELECT FROM pg_constraint co WHERE co.conindid = i.indexrelid"
-            " AND co.contype IN ('p', 'u', 'x'))" NOT_OF_EXTENSION(
-                "pg_class", "c.oid") " ORDER BY n.nspname, ic.relname",
-            &rows, error))
-        return false;
-    for (size_t i = 0; i < rows.count; i++) {
-        const char *const *row = rows.rows[i];
-        AUTO_TEXT *literal =
-            database_quote(reading->database, quoted_name(reading, row[0], row[1]));
-
-        catalogue_add_step(catalogue, COPY_STEP_INDEX, row[1],
-            catalogue_format(catalogue,
-                "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)", literal),
-            row[2]);
-    }
-    return true;
-}
-
-/* Rights and comments; rights of roles that staging does not have are left out there. */
-static bool add_grants(Reading *reading, Error *error)
-{
-    CopyCatalogue *catalogue = reading->catalogue;
-    QueryRows rows;
-
-    if (!query_rows(reading->database, catalogue->arena,
-            "SELECT n.nspname, c.relname, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,"
-            " g.privilege_type, COALESCE(r.rolname, ''),"
-            " CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
-            " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " CROSS JOIN LATERAL aclexplode(c.relacl) g LEFT JOIN pg_roles r ON r.oid = g.grantee"
-            " WHERE c.relkind IN ('r', 'S') AND g.grantee <> c.relowner AND" USER_SCHEMA
-                NOT_OF_EXTENSION("pg_class", "c.oid") " ORDER BY 1, 2, 3, 4, 5",
-            &rows, error))
-        return false;
-    for (size_t i = 0; i < rows.count; i++) {
-        const char *const *row = rows.rows[i];
-        const char *quoted = quoted_name(reading, row[0], row[1]);
-        AUTO_TEXT *role = database_quote_name(reading->database, row[4]);
-        AUTO_TEXT *role_literal = database_quote(reading->database, row[4]);
-        const bool everybody = row[4][0] == '\0';
-
-        catalogue_add_step(catalogue, COPY_STEP_OWNER, quoted,
-            everybody ? NULL
-                      : catalogue_format(catalogue,
-                            "SELECT count(*) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles"
-                            " WHERE rolname = %s)",
-                            role_literal),
-            catalogue_format(catalogue, "GRANT %s ON %s %s TO %s%s", row[3], row[2], quoted,
-                everybody ? "PUBLIC" : role, row[5]));
-    }
-    return true;
-}
-
-static bool add_comments(Reading *reading, Error *error)
-{
-    CopyCatalogue *catalogue = reading->catalogue;
-    QueryRows rows;
-
-    if (!query_rows(reading->database, catalogue->arena,
-            "SELECT n.nspname, c.relname, a.attname, d.description FROM pg_description d"
-            " JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 'pg_class'::regclass"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a"
-            " ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0"
-            " WHERE c.relkind = 'r' AND" USER_SCHEMA NOT_OF_EXTENSION(
-                "pg_class", "c.oid") " ORDER BY 1, 2, 3",
-            &rows, error))
-        return false;
-    for (size_t i = 0; i < rows.count; i++) {
-        const char *const *row = rows.rows[i];
-        const char *quoted = quoted_name(reading, row[0], row[1]);
-        AUTO_TEXT *column = database_quote_name(reading->database, row[2] ? row[2] : "");
-        AUTO_TEXT *words = database_quote(reading->database, row[3]);
-
-        catalogue_add_step(catalogue, COPY_STEP_OWNER, quoted, NULL,
-            catalogue_format(catalogue, "COMMENT ON %s %s%s%s IS %s", row[2] ? "COLUMN" : "TABLE",
-                quoted, row[2] ? "." : "", row[2] ? column : "", words));
-    }
     return true;
 }
 
@@ -497,7 +387,7 @@ static const char leftovers[] =
                                                " WHERE b.datname = current_database()"
                                                " ORDER BY 1, 2";
 
-static bool prepare_session(Reading *reading, Error *error)
+static bool prepare_session(PgReading *reading, Error *error)
 {
     uint64_t version;
 
@@ -512,7 +402,7 @@ static bool prepare_session(Reading *reading, Error *error)
            database_run(reading->database, "SET search_path = ''", NULL, error);
 }
 
-static bool read_all(Reading *reading, Error *error)
+static bool read_all(PgReading *reading, Error *error)
 {
     CopyCatalogue *catalogue = reading->catalogue;
 
@@ -520,15 +410,15 @@ static bool read_all(Reading *reading, Error *error)
            query_rows(
                reading->database, catalogue->arena, columns_query, &reading->columns, error) &&
            add_schemas(reading, error) && add_sequences(reading, error) &&
-           add_tables(reading, error) && add_constraints(reading, error) &&
-           add_indexes(reading, error) && add_grants(reading, error) &&
-           add_comments(reading, error) &&
+           add_tables(reading, error) && pg_add_constraints(reading, error) &&
+           pg_add_indexes(reading, error) && pg_add_grants(reading, error) &&
+           pg_add_comments(reading, error) &&
            catalogue_add_leftovers(catalogue, reading->database, leftovers, error);
 }
 
 bool catalogue_read_postgresql(Database *database, CopyCatalogue *catalogue, Error *error)
 {
-    Reading reading = { .database = database, .catalogue = catalogue };
+    PgReading reading = { .database = database, .catalogue = catalogue };
     bool read = read_all(&reading, error);
 
     free(reading.schema);

@@ -82,6 +82,13 @@ static XXH128_hash_t take_hash(RowHasher *hasher)
     return hash;
 }
 
+/* Modulo 2^128. */
+static void add_sum(RowDigest *digest, uint64_t low, uint64_t high)
+{
+    digest->low += low;
+    digest->high += high + (digest->low < low);
+}
+
 void row_hasher_end_with(RowHasher *hasher, RowDigest *digest, uint64_t ret[2])
 {
     XXH128_hash_t hash = take_hash(hasher);
@@ -90,8 +97,7 @@ void row_hasher_end_with(RowHasher *hasher, RowDigest *digest, uint64_t ret[2])
     ret[1] = hash.high64;
     digest->rows++;
     digest->bytes += hasher->bytes;
-    digest->low += hash.low64;
-    digest->high += hash.high64 + (digest->low < hash.low64);
+    add_sum(digest, hash.low64, hash.high64);
     hasher->bytes = 0;
 }
 
@@ -100,6 +106,22 @@ void row_hasher_end(RowHasher *hasher, RowDigest *digest)
     uint64_t one[2];
 
     row_hasher_end_with(hasher, digest, one);
+}
+
+void row_digest_add_row(RowDigest *digest, const void *bytes, size_t length)
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes, length);
+
+    digest->rows++;
+    digest->bytes += length;
+    add_sum(digest, hash.low64, hash.high64);
+}
+
+void row_digest_add(RowDigest *digest, const RowDigest *more)
+{
+    digest->rows += more->rows;
+    digest->bytes += more->bytes;
+    add_sum(digest, more->low, more->high);
 }
 
 bool row_digest_equal(const RowDigest *a, const RowDigest *b)

@@ -37,6 +37,12 @@ void row_hasher_end(RowHasher *hasher, RowDigest *digest) __attribute__((nonnull
 void row_hasher_end_with(RowHasher *hasher, RowDigest *digest, uint64_t ret[2])
     __attribute__((nonnull));
 
+/* The same for a row that is one run of bytes already; its hash is not that of its values. */
+void row_digest_add_row(RowDigest *digest, const void *bytes, size_t length)
+    __attribute__((nonnull));
+/* Adds the rows of another digest. */
+void row_digest_add(RowDigest *digest, const RowDigest *more) __attribute__((nonnull));
+
 bool row_digest_equal(const RowDigest *a, const RowDigest *b) __attribute__((nonnull));
 void row_digest_hex(const RowDigest *digest, char ret[ROW_DIGEST_HEX_BYTES])
     __attribute__((nonnull));

@@ -41,6 +41,45 @@ bool rows_digest(
            error_prefix(error, "reading %s: ", chunk->table->name);
 }
 
+bool rows_digest_sorted(
+    Database *database, const RowsSorting *sorting, RowsMeter *meter, RowDigest *ret, Error *error)
+{
+    return drivers[database_type(database)]->digest_sorted(database, sorting, meter, ret, error) ||
+           error_prefix(error, "reading %s: ", sorting->part.table->name);
+}
+
+bool rows_sorts(const Database *database)
+{
+    return drivers[database_type(database)]->digest_sorted != NULL;
+}
+
+size_t rows_cuts_find(const RowsCuts *cuts, int64_t value)
+{
+    size_t low = 0, high = cuts->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (value < cuts->at[middle])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+bool rows_make_durable(Database *database, Error *error)
+{
+    const RowsDriver *driver = drivers[database_type(database)];
+
+    return !driver->make_durable || driver->make_durable(database, error);
+}
+
+Millis rows_silence(const RowsMeter *meter)
+{
+    return meter->silence > 0 ? meter->silence : ROWS_SILENCE_MS;
+}
+
 bool rows_meter_add(
     RowsMeter *meter, const CopyTable *table, uint64_t rows, uint64_t bytes, Error *error)
 {
@@ -67,8 +106,11 @@ bool rows_count(RowsCount *count, Error *error)
     return rows_meter_add(count->meter, count->table, rows, bytes, error);
 }
 
-char *rows_delete_statement(const RowsChunk *chunk)
+bool rows_delete(Database *staging, const RowsChunk *chunk, Error *error)
 {
-    return memory_format("DELETE FROM %s%s%s", chunk->table->quoted, chunk->where ? " WHERE " : "",
-        chunk->where ? chunk->where : "");
+    AUTO_TEXT *sql = memory_format("DELETE FROM %s%s%s", chunk->table->quoted,
+        chunk->where ? " WHERE " : "", chunk->where ? chunk->where : "");
+
+    return database_run(staging, sql, NULL, error) ||
+           error_prefix(error, "taking rows of %s away again: ", chunk->table->name);
 }

@@ -12,9 +12,13 @@ typedef struct RowsDriver {
     bool (*begin_reading)(Database *database, const char *snapshot, Error *error);
     bool (*share_snapshot)(Database *database, char **ret, Error *error);
     bool (*begin_writing)(Database *database, Error *error);
+    bool (*make_durable)(Database *database, Error *error); /* NULL: each commit was */
     bool (*copy)(const RowsPipe *pipe, const RowsChunk *chunk, RowDigest *ret, Error *error);
     bool (*digest)(
         Database *database, const RowsChunk *chunk, RowsMeter *meter, RowDigest *ret, Error *error);
+    /* NULL: chunks are read one by one, which costs no more there */
+    bool (*digest_sorted)(Database *database, const RowsSorting *sorting, RowsMeter *meter,
+        RowDigest *ret, Error *error);
 } RowsDriver;
 
 extern const RowsDriver rows_mysql;
@@ -29,5 +33,4 @@ typedef struct RowsCount {
 } RowsCount;
 
 bool rows_count(RowsCount *count, Error *error) __attribute__((nonnull, warn_unused_result));
-/* Takes the chunk's rows away from staging; the caller frees. */
-char *rows_delete_statement(const RowsChunk *chunk) __attribute__((nonnull, returns_nonnull));
+Millis rows_silence(const RowsMeter *meter) __attribute__((nonnull));

@@ -171,6 +171,11 @@ bool database_only_reads(Database *database, Error *error)
     return database_run(database, statements[database_type(database)], NULL, error);
 }
 
+void database_interrupt(Database *database)
+{
+    database->driver->interrupt(database);
+}
+
 char *database_quote(Database *database, const char *value)
 {
     return database->driver->quote(database, value);

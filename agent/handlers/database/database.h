@@ -91,6 +91,12 @@ bool database_remarks(Database *database, DatabaseRemarks *ret, Error *error)
 /* Says whether a transaction is open that can still be committed. */
 bool database_in_transaction(const Database *database) __attribute__((nonnull));
 
+/*
+ * Ends what the connection is doing at the server, from another thread: its statement fails there.
+ * Says nothing when it is too late or the server cannot be reached; the limits still hold.
+ */
+void database_interrupt(Database *database) __attribute__((nonnull));
+
 /* `value` as a literal, quotes included; the caller frees. */
 char *database_quote(Database *database, const char *value)
     __attribute__((nonnull, returns_nonnull));

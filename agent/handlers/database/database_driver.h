@@ -40,6 +40,7 @@ struct Database {
     DatabaseRemarks remarks; /* PostgreSQL: as the notices came */
     Database *watcher;       /* a second connection that asks who holds what this one waits for */
     bool is_watcher;         /* it is one itself: nobody is asked about it */
+    void *order;             /* PGcancel *: what interrupt() needs; NULL on MySQL */
 };
 
 struct DatabaseDriver {
@@ -56,6 +57,8 @@ struct DatabaseDriver {
         void *self, Error *error);
     bool (*remarks)(Database *database, DatabaseRemarks *ret, Error *error);
     bool (*in_transaction)(const Database *database);
+    /* From any thread, between connect() and disconnect(): uses nothing that query() changes. */
+    void (*interrupt)(Database *database);
     char *(*quote)(Database *database, const char *value);
     char *(*quote_name)(Database *database, const char *name);
 };

@@ -280,6 +280,18 @@ static bool in_transaction(const Database *database)
     return (((const MYSQL *)database->handle)->server_status & SERVER_STATUS_IN_TRANS) != 0;
 }
 
+/* The number of the connection was set when it was made. */
+static void interrupt(Database *database)
+{
+    const DatabaseLimits limits = { .connect_s = 5, .statement_s = 5, .lock_s = 1 };
+    AUTO(Database) *second = NULL;
+    AUTO_TEXT *sql = memory_format("KILL QUERY %lu", mysql_thread_id(database->handle));
+    Error ignored = { 0 };
+
+    if (database_open(database->config, database->side, database->name, &limits, &second, &ignored))
+        (void)query(second, sql, NULL, NULL, NULL, &ignored);
+}
+
 static void disconnect_mysql(Database *database)
 {
     mysql_close(database->handle);
@@ -312,6 +324,7 @@ const DatabaseDriver database_mysql = {
     .find_blockers = mysql_find_blockers,
     .remarks = remarks,
     .in_transaction = in_transaction,
+    .interrupt = interrupt,
     .quote = quote,
     .quote_name = quote_name,
 };

@@ -330,7 +330,10 @@ static bool start_connecting(Database *database, const Facts *service, Error *er
     if (PQstatus(database->handle) == CONNECTION_BAD)
         return fail_connection(database, "cannot connect", error);
     (void)PQsetNoticeReceiver(database->handle, keep_notice, database);
-    return finish_connecting(database, error);
+    if (!finish_connecting(database, error))
+        return false;
+    database->order = PQgetCancel(database->handle); /* NULL, which PQcancel() takes: no memory */
+    return true;
 }
 
 static bool set_up_session(Database *database, Error *error)
@@ -362,8 +365,16 @@ static bool connect_postgresql(Database *database, Error *error)
     return database_value(database, "SHOW server_version", &database->version, error);
 }
 
+static void interrupt(Database *database)
+{
+    char words[256];
+
+    (void)PQcancel(database->order, words, sizeof(words));
+}
+
 static void disconnect_postgresql(Database *database)
 {
+    PQfreeCancel(database->order);
     PQfinish(database->handle);
 }
 
@@ -400,6 +411,7 @@ const DatabaseDriver database_postgresql = {
     .find_blockers = find_blockers,
     .remarks = remarks,
     .in_transaction = in_transaction,
+    .interrupt = interrupt,
     .quote = quote,
     .quote_name = quote_name,
 };
