@@ -23,6 +23,19 @@ static int64_t io_wall_ms(void *self)
     return wall_now();
 }
 
+/* What it took, beside what it took in the rehearsal. */
+static void print_time(const Lead *lead, const Event *event)
+{
+    const PlanStep *step = &lead->settings->plan->steps[event->step];
+    Millis rehearsed = rehearsal_step_ms(lead->settings->rehearsal, step);
+    Millis took = event->time_ms - lead->engine.run.steps[event->step].started_ms;
+
+    if (rehearsed == REHEARSAL_UNKNOWN)
+        return;
+    (void)fprintf(lead->settings->lines, ", %.1f s", (double)took / 1000);
+    rehearsal_print_beside(rehearsed, took, lead->settings->lines);
+}
+
 static void print_event(const Lead *lead, const Event *event)
 {
     char time[WALL_TEXT_BYTES];
@@ -33,9 +46,12 @@ static void print_event(const Lead *lead, const Event *event)
     wall_text(event->time_ms, time);
     label = event->step == EVENT_NO_STEP ? memory_text("")
                                          : plan_step_label(lead->settings->plan, event->step);
-    (void)fprintf(lead->settings->lines, "%s %-16s %s%s%s\n", time, event_name(event->kind), label,
+    (void)fprintf(lead->settings->lines, "%s %-16s %s%s%s", time, event_name(event->kind), label,
         label[0] != '\0' && event->text[0] != '\0' ? ": " : "",
         event->text); /* a screen that is gone must not stop a run */
+    if (event->kind == EVENT_STEP_DONE)
+        print_time(lead, event);
+    (void)fputc('\n', lead->settings->lines);
     (void)fflush(lead->settings->lines);
 }
 

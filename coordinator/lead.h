@@ -8,6 +8,7 @@
 #include "coordinator/core/engine.h"
 #include "coordinator/io/fleet.h"
 #include "coordinator/io/journal.h"
+#include "coordinator/rehearsal.h"
 
 typedef enum LeadEnd {
     LEAD_DONE,
@@ -30,6 +31,7 @@ typedef struct LeadSettings {
     Fleet *fleet;
     const Inventory *inventory;
     const Plan *plan;
+    const Rehearsal *rehearsal; /* for the lines; may be NULL */
     const char *const *scripts;
     const char *run_id;
     const char *actor;

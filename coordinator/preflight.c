@@ -310,6 +310,15 @@ void preflight_each_finding(const Preflight *preflight,
         each_in(&preflight->targets[i].result.evidence, preflight->targets[i].name, take, self);
 }
 
+const char *preflight_value(const Preflight *preflight, const char *target, const char *name)
+{
+    for (size_t i = 0; i < preflight->target_count; i++)
+        if (strcmp(preflight->targets[i].name, target) == 0 &&
+            facts_get(&preflight->targets[i].result.evidence, name))
+            return facts_get(&preflight->targets[i].result.evidence, name);
+    return NULL;
+}
+
 typedef struct Pins {
     Arena *arena;
     PlanFact *facts;

@@ -48,6 +48,10 @@ void preflight_each_finding(const Preflight *preflight,
     void (*take)(void *self, const char *where, const Finding *finding), void *self)
     __attribute__((nonnull(1, 2)));
 
+/* A value of the target's evidence, volatile or not; NULL when it is not there. */
+const char *preflight_value(const Preflight *preflight, const char *target, const char *name)
+    __attribute__((nonnull));
+
 /* What a plan pins: all facts that are not volatile, and the agents' profiles; for `plan`'s arena.
  */
 void preflight_pin(const Preflight *preflight, const Fleet *fleet, Plan *plan)

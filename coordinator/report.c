@@ -6,6 +6,7 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/base/wall_time.h"
+#include "coordinator/rehearsal.h"
 
 #define FACTS_SHOWN 5 /* of one step, in the text */
 #define LINES       14
@@ -118,6 +119,8 @@ void report_done(Report *report)
 
 static const char *verdict(const Report *report)
 {
+    if (report->plan->strategy == STRATEGY_REHEARSAL)
+        return rehearsal_verdict(report);
     switch (report->run.state) {
     case RUN_DONE:
         return "DONE: the cluster runs the new release on the staging database";
@@ -167,14 +170,22 @@ static const char *end_in_words(const Report *report, size_t step)
     return step_state_name(report->run.steps[step].state);
 }
 
+static Millis rehearsed_ms(const Report *report, size_t index)
+{
+    return rehearsal_step_ms(report->rehearsal, &report->plan->steps[index]);
+}
+
 static void print_step(const Report *report, size_t index, FILE *stream)
 {
     const RunStep *step = &report->run.steps[index];
     AUTO_TEXT *label = plan_step_label(report->plan, index);
 
     (void)fprintf(stream, "      %-8s %s", end_in_words(report, index), label);
-    if (step->started_ms > 0 && step->ended_ms >= step->started_ms)
+    if (step->started_ms > 0 && step->ended_ms >= step->started_ms) {
         (void)fprintf(stream, ", %.1f s", (double)(step->ended_ms - step->started_ms) / 1000);
+        rehearsal_print_beside(
+            rehearsed_ms(report, index), step->ended_ms - step->started_ms, stream);
+    }
     if (step->attempt > 1)
         (void)fprintf(stream, ", %" PRIu32 " attempts", step->attempt);
     if (report->last[index].kind == EVENT_STEP_FAILED ||
@@ -204,6 +215,10 @@ static void print_special(const Report *report, unsigned line, FILE *stream)
         (void)fprintf(stream,
             "      %.1f s from the first stop until all new servers were healthy\n",
             seconds_down(report));
+    if (line == 7 && report->rehearsal) {
+        (void)fputs("      ", stream);
+        rehearsal_print_summary(report->rehearsal, report->plan, NULL, stream);
+    }
 }
 
 static void print_line(const Report *report, unsigned line, FILE *stream)
@@ -251,6 +266,7 @@ static void json_step(const Report *report, size_t index, FILE *stream)
 {
     const Event *event = &report->last[index];
     const PlanStep *planned = &report->plan->steps[index];
+    const RunStep *step = &report->run.steps[index];
 
     (void)fprintf(stream, "{\"number\":%zu,\"line\":%u,", index + 1,
         step_spec(planned->kind)->procedure_line);
@@ -260,10 +276,11 @@ static void json_step(const Report *report, size_t index, FILE *stream)
     (void)fputc(',', stream);
     json_member(stream, "state", end_in_words(report, index));
     (void)fprintf(stream,
-        ",\"attempts\":%" PRIu32 ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64
-        ",\"evidence\":[",
-        report->run.steps[index].attempt, report->run.steps[index].started_ms,
-        report->run.steps[index].ended_ms);
+        ",\"attempts\":%" PRIu32 ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64 ",",
+        step->attempt, step->started_ms, step->ended_ms);
+    rehearsal_print_beside_json(
+        rehearsed_ms(report, index), step->ended_ms - step->started_ms, stream);
+    (void)fputs(",\"evidence\":[", stream);
     for (size_t i = 0; i < event->evidence.count; i++) {
         (void)fputs(i > 0 ? ",{" : "{", stream);
         json_member(stream, "name", event->evidence.items[i].name);
@@ -308,9 +325,11 @@ void report_json(const Report *report, FILE *stream)
     (void)fputc(',', stream);
     json_member(stream, "plan_sha256", report->found->plan_sha256);
     (void)fprintf(stream,
-        ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64 ",\"downtime_s\":%.1f,\"lines\":[",
+        ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64 ",\"downtime_s\":%.1f,",
         report->started_ms, report->ended_ms,
         report->down_until_ms > 0 ? seconds_down(report) : 0.0);
+    rehearsal_print_summary_json(report->rehearsal, report->plan, NULL, stream);
+    (void)fputs(",\"lines\":[", stream);
     for (unsigned line = 1; line <= LINES; line++) {
         (void)fprintf(stream, "%s{\"line\":%u,", line > 1 ? "," : "", line);
         json_member(stream, "title", lines[line - 1]);

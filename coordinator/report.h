@@ -10,9 +10,12 @@
 #include "coordinator/core/run.h"
 #include "coordinator/io/journal.h"
 
+typedef struct Rehearsal Rehearsal; /* rehearsal.h */
+
 typedef struct Report {
     const Plan *plan;
     const JournalRun *found;
+    const Rehearsal *rehearsal; /* borrowed; for the caller to set, NULL: none is known */
     Run run;
     Event *last;  /* per step: its newest end, or kind EVENT_KIND_COUNT */
     Event *words; /* what operators said: confirmations, aborts, retries, skips, bypasses */

@@ -5,19 +5,23 @@
 #include "coordinator/cli/session.h"
 #include "coordinator/core/planner.h"
 
-static bool write_plan(const CliCall *call, const Plan *plan, Error *error)
+static bool write_plan(const CliCall *call, const Plan *plan, const Preflight *now, Error *error)
 {
+    AUTO(Rehearsal) *rehearsal = NULL;
     AUTO_TEXT *text = plan_write(plan);
     const char *path = cli_option(call, "output");
     char digest[SHA256_HEX_BYTES];
+    PlanView view = { .plan = plan, .sha256 = digest, .now = now };
 
     digest_of(text, strlen(text), digest);
-    if (path && !file_replace(path, text, strlen(text), 0644, error))
+    if (!session_rehearsal(call, plan, &rehearsal, error) ||
+        (path && !file_replace(path, text, strlen(text), 0644, error)))
         return false;
+    view.rehearsal = rehearsal;
     if (cli_json(call))
-        render_plan_json(plan, digest, stdout);
+        render_plan_json(&view, stdout);
     else
-        render_plan_text(plan, digest, stdout);
+        render_plan_text(&view, stdout);
     return true;
 }
 
@@ -42,7 +46,7 @@ static int run_plan(const CliCall *call, Error *error)
     }
     plan = planner_make_plan(inventory);
     preflight_pin(&preflight, fleet, plan);
-    return write_plan(call, plan, error) ? EXIT_DONE : cli_exit_code(error->kind);
+    return write_plan(call, plan, &preflight, error) ? EXIT_DONE : cli_exit_code(error->kind);
 }
 
 const CliCommand cmd_plan = {

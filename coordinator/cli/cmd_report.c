@@ -1,7 +1,7 @@
 #include "common/base/memory.h"
 #include "coordinator/cli/commands.h"
 #include "coordinator/cli/session.h"
-#include "coordinator/report.h"
+#include "coordinator/rehearsal.h"
 
 static int run_report(const CliCall *call, Error *error)
 {
@@ -9,6 +9,7 @@ static int run_report(const CliCall *call, Error *error)
     AUTO(Plan) *plan = NULL;
     AUTO_TEXT *text = NULL;
     JournalRun found;
+    AUTO(Rehearsal) *rehearsal = NULL;
     Report report;
 
     if (!journal_open_to_read(cli_state(call), &journal, error) ||
@@ -16,10 +17,14 @@ static int run_report(const CliCall *call, Error *error)
         !journal_plan(journal, found.id, &text, error))
         return session_journal_exit(error);
     if (!plan_parse("the journal's plan", text, &plan, error) ||
+        !rehearsal_find(journal, plan, &rehearsal, error) ||
         !report_make(journal, plan, &found, &report, error))
         return EXIT_AUDIT;
+    report.rehearsal = rehearsal;
     if (cli_json(call))
         report_json(&report, stdout);
+    else if (plan->strategy == STRATEGY_REHEARSAL)
+        rehearsal_text(&report, stdout);
     else
         report_text(&report, stdout);
     report_done(&report);

@@ -29,6 +29,8 @@ static bool has_ended(const Run *run)
 
 static const char *line_in_words(const Run *run)
 {
+    if (run->plan->strategy == STRATEGY_REHEARSAL)
+        return "none, this is a rehearsal: production is only read";
     if (run_line_is_crossed(run))
         return "CROSSED";
     return has_ended(run) ? "not crossed" : "not crossed, abort is possible";
@@ -50,25 +52,40 @@ static void print_next(const Run *run)
         (void)printf("next: if no coordinator is at work on it: dss-coordinator resume\n\n");
 }
 
-static void print_text(const JournalRun *found, const Run *run)
+/* How long it took, or has taken by now; REHEARSAL_UNKNOWN: it has not begun. */
+static Millis took(const RunStep *step)
+{
+    int64_t end = step->state == STEP_RUNNING ? wall_now() : step->ended_ms;
+
+    return step->started_ms > 0 && end >= step->started_ms ? end - step->started_ms
+                                                           : REHEARSAL_UNKNOWN;
+}
+
+static void print_step(const Run *run, const Rehearsal *rehearsal, size_t index)
+{
+    AUTO_TEXT *label = plan_step_label(run->plan, index);
+    const RunStep *step = &run->steps[index];
+    Millis ms = took(step);
+
+    (void)printf("%3zu  %-8s %-36s", index + 1, step_state_name(step->state), label);
+    if (ms != REHEARSAL_UNKNOWN)
+        (void)printf(" %8.1f s", (double)ms / 1000);
+    rehearsal_print_beside(rehearsal_step_ms(rehearsal, &run->plan->steps[index]), ms, stdout);
+    if (step->state == STEP_FAILED || step->state == STEP_STUCK)
+        (void)printf("  %s", error_kind_name(step->error));
+    (void)printf("\n");
+}
+
+static void print_text(const JournalRun *found, const Run *run, const Rehearsal *rehearsal)
 {
     (void)printf("run %s of cluster %s: %s\npoint of no return: %s\n", found->id, found->cluster,
         state_in_words(run), line_in_words(run));
     print_next(run);
-    for (size_t i = 0; i < run->plan->step_count; i++) {
-        AUTO_TEXT *label = plan_step_label(run->plan, i);
-        const RunStep *step = &run->steps[i];
-
-        (void)printf("%3zu  %-8s %-36s", i + 1, step_state_name(step->state), label);
-        if (step->started_ms > 0 && step->ended_ms >= step->started_ms)
-            (void)printf(" %8.1f s", (double)(step->ended_ms - step->started_ms) / 1000);
-        if (step->state == STEP_FAILED || step->state == STEP_STUCK)
-            (void)printf("  %s", error_kind_name(step->error));
-        (void)printf("\n");
-    }
+    for (size_t i = 0; i < run->plan->step_count; i++)
+        print_step(run, rehearsal, i);
 }
 
-static void print_json(const JournalRun *found, const Run *run)
+static void print_json(const JournalRun *found, const Run *run, const Rehearsal *rehearsal)
 {
     (void)printf("{");
     json_member(stdout, "run", found->id);
@@ -76,7 +93,9 @@ static void print_json(const JournalRun *found, const Run *run)
     json_member(stdout, "cluster", found->cluster);
     (void)printf(",");
     json_member(stdout, "state", state_in_words(run));
-    (void)printf(",\"line_crossed\":%s,\"steps\":[", run_line_is_crossed(run) ? "true" : "false");
+    (void)printf(",\"line_crossed\":%s,", run_line_is_crossed(run) ? "true" : "false");
+    rehearsal_print_summary_json(rehearsal, run->plan, NULL, stdout);
+    (void)printf(",\"steps\":[");
     for (size_t i = 0; i < run->plan->step_count; i++) {
         const RunStep *step = &run->steps[i];
 
@@ -89,8 +108,11 @@ static void print_json(const JournalRun *found, const Run *run)
         (void)printf(",");
         json_member(stdout, "state", step_state_name(step->state));
         (void)printf(",\"attempt\":%" PRIu32 ",\"started_ms\":%" PRId64 ",\"ended_ms\":%" PRId64
-                     "}",
+                     ",",
             step->attempt, step->started_ms, step->ended_ms);
+        rehearsal_print_beside_json(
+            rehearsal_step_ms(rehearsal, &run->plan->steps[i]), took(step), stdout);
+        (void)printf("}");
     }
     (void)printf("]}\n");
 }
@@ -100,6 +122,7 @@ static int run_status(const CliCall *call, Error *error)
     AUTO(Journal) *journal = NULL;
     AUTO(Plan) *plan = NULL;
     AUTO_TEXT *text = NULL;
+    AUTO(Rehearsal) *rehearsal = NULL;
     JournalRun found;
     RUN_AUTO(run);
 
@@ -110,12 +133,13 @@ static int run_status(const CliCall *call, Error *error)
     if (!plan_parse("the journal's plan", text, &plan, error))
         return EXIT_AUDIT;
     run_init(&run, plan);
-    if (!lead_replay(journal, found.id, &run, error))
+    if (!lead_replay(journal, found.id, &run, error) ||
+        !rehearsal_find(journal, plan, &rehearsal, error))
         return EXIT_AUDIT;
     if (cli_json(call))
-        print_json(&found, &run);
+        print_json(&found, &run, rehearsal);
     else
-        print_text(&found, &run);
+        print_text(&found, &run, rehearsal);
     return EXIT_DONE;
 }
 

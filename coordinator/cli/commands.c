@@ -9,6 +9,7 @@ const CliCommand *const cli_commands[] = {
     &cmd_check,
     &cmd_config_diff,
     &cmd_plan,
+    &cmd_rehearse,
     &cmd_apply,
     &cmd_resume,
     &cmd_abort,

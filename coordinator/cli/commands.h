@@ -7,6 +7,7 @@
 extern const CliCommand cmd_ca_init, cmd_ca_issue, cmd_ca_revoke, cmd_ca_list; /* cmd_ca.c */
 extern const CliCommand cmd_agents, cmd_check, cmd_config_diff;                /* cmd_check.c */
 extern const CliCommand cmd_plan;                                              /* cmd_plan.c */
+extern const CliCommand cmd_rehearse;                                          /* cmd_rehearse.c */
 extern const CliCommand cmd_apply, cmd_resume, cmd_abort, cmd_retry, cmd_skip; /* cmd_run.c */
 extern const CliCommand cmd_status;                                            /* cmd_status.c */
 extern const CliCommand cmd_report;                                            /* cmd_report.c */

@@ -96,9 +96,9 @@ static void print_waits(const PlanStep *step, FILE *stream)
         (void)fprintf(stream, "%s%u", i > 0 ? "," : " after ", step->waits_for[i] + 1);
 }
 
-static void print_step(const Plan *plan, size_t index, FILE *stream)
+static void print_step(const PlanView *view, size_t index, FILE *stream)
 {
-    const PlanStep *step = &plan->steps[index];
+    const PlanStep *step = &view->plan->steps[index];
     const StepSpec *spec = step_spec(step->kind);
 
     if (step->kind == STEP_CROSS_LINE)
@@ -107,31 +107,42 @@ static void print_step(const Plan *plan, size_t index, FILE *stream)
     (void)fprintf(stream, "%3zu  %-22s %-12s %s", index + 1, spec->name,
         step_kind_is_gate(step->kind) ? "" : step->target, spec->title);
     print_waits(step, stream);
+    rehearsal_print_beside(rehearsal_step_ms(view->rehearsal, step), 0, stream);
     (void)fputc('\n', stream);
     if (spec->irreversible && step->kind != STEP_CROSS_LINE)
         (void)fprintf(
             stream, "     %-22s %-12s cannot be taken back: %s\n", "", "", spec->irreversible);
 }
 
-void render_plan_text(const Plan *plan, const char *sha256, FILE *stream)
+void render_plan_text(const PlanView *view, FILE *stream)
 {
+    const Plan *plan = view->plan;
+
     (void)fprintf(stream,
         "Plan for cluster %s, strategy %s, %zu steps\ninventory %s (SHA-256 %s)\nplan SHA-256 "
         "%s\n\n",
         plan->cluster, strategy_name(plan->strategy), plan->step_count, plan->inventory_path,
-        plan->inventory_sha256, sha256);
+        plan->inventory_sha256, view->sha256);
     for (size_t i = 0; i < plan->step_count; i++)
-        print_step(plan, i, stream);
+        print_step(view, i, stream);
+    if (view->rehearsal) {
+        (void)fputc('\n', stream);
+        rehearsal_print_summary(view->rehearsal, plan, view->now, stream);
+    }
 }
 
-void render_plan_json(const Plan *plan, const char *sha256, FILE *stream)
+void render_plan_json(const PlanView *view, FILE *stream)
 {
+    const Plan *plan = view->plan;
+
     (void)fputc('{', stream);
     json_member(stream, "cluster", plan->cluster);
     (void)fputc(',', stream);
     json_member(stream, "strategy", strategy_name(plan->strategy));
     (void)fputc(',', stream);
-    json_member(stream, "sha256", sha256);
+    json_member(stream, "sha256", view->sha256);
+    (void)fputc(',', stream);
+    rehearsal_print_summary_json(view->rehearsal, plan, view->now, stream);
     (void)fputs(",\"steps\":[", stream);
     for (size_t i = 0; i < plan->step_count; i++) {
         const PlanStep *step = &plan->steps[i];
@@ -142,6 +153,8 @@ void render_plan_json(const Plan *plan, const char *sha256, FILE *stream)
         json_member(stream, "target", step->target);
         (void)fputc(',', stream);
         json_member(stream, "agent", step->agent);
+        (void)fputc(',', stream);
+        rehearsal_print_beside_json(rehearsal_step_ms(view->rehearsal, step), 0, stream);
         (void)fputs(",\"after\":[", stream);
         for (size_t j = 0; j < step->wait_count; j++)
             (void)fprintf(stream, "%s%u", j > 0 ? "," : "", step->waits_for[j] + 1);

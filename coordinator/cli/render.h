@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "coordinator/core/run.h"
-#include "coordinator/preflight.h"
+#include "coordinator/rehearsal.h"
 
 /* The bypasses that the operator gave: --bypass ID (repeated) with one --reason. */
 typedef struct Bypasses {
@@ -32,5 +32,13 @@ FindingCount render_findings_text(const Preflight *preflight, const Bypasses *by
 FindingCount render_findings_json(
     const Preflight *preflight, const Bypasses *bypasses, FILE *stream) __attribute__((nonnull));
 
-void render_plan_text(const Plan *plan, const char *sha256, FILE *stream) __attribute__((nonnull));
-void render_plan_json(const Plan *plan, const char *sha256, FILE *stream) __attribute__((nonnull));
+/* A plan, and what was measured when its inventory was rehearsed; `now` is what was just seen. */
+typedef struct PlanView {
+    const Plan *plan;
+    const char *sha256;
+    const Rehearsal *rehearsal; /* NULL: there was none */
+    const Preflight *now;
+} PlanView;
+
+void render_plan_text(const PlanView *view, FILE *stream) __attribute__((nonnull));
+void render_plan_json(const PlanView *view, FILE *stream) __attribute__((nonnull));

@@ -91,6 +91,17 @@ bool session_find_run(const CliCall *call, Journal *journal, JournalRun *ret, Er
               : journal_last_run(journal, NULL, ret, error);
 }
 
+bool session_rehearsal(const CliCall *call, const Plan *plan, Rehearsal **ret, Error *error)
+{
+    AUTO(Journal) *journal = NULL;
+    Error none = { 0 };
+
+    *ret = NULL;
+    if (!journal_open_to_read(cli_state(call), &journal, &none))
+        return none.kind == ERROR_INVALID || error_set(error, none.kind, "%s", none.text);
+    return rehearsal_find(journal, plan, ret, error);
+}
+
 typedef struct BypassUse {
     const char *id;
     bool used;

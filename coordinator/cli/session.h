@@ -29,6 +29,10 @@ int session_journal_exit(const Error *error) __attribute__((nonnull));
 /* The run that --run names, else the newest. */
 bool session_find_run(const CliCall *call, Journal *journal, JournalRun *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
+/* What was rehearsed of the plan's inventory, as far as the state folder knows; *ret may be NULL.
+ */
+bool session_rehearsal(const CliCall *call, const Plan *plan, Rehearsal **ret, Error *error)
+    __attribute__((nonnull, warn_unused_result));
 /* Shows the findings; EXIT_DONE, or the exit code that they stand for. */
 int session_judge(const CliCall *call, const Preflight *preflight, const Bypasses *bypasses,
     FindingDetail detail, FILE *stream) __attribute__((nonnull));

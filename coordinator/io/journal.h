@@ -44,6 +44,9 @@ bool journal_last_run(Journal *journal, const char *cluster, JournalRun *ret, Er
     __attribute__((nonnull(1, 3, 4), warn_unused_result));
 bool journal_find_run(Journal *journal, const char *run, JournalRun *ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
+/* All runs of the cluster, the newest first; the caller frees *ret. */
+bool journal_runs(Journal *journal, const char *cluster, JournalRun **ret, size_t *ret_count,
+    Error *error) __attribute__((nonnull, warn_unused_result));
 /* The caller frees. */
 bool journal_plan(Journal *journal, const char *run, char **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));

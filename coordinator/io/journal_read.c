@@ -30,26 +30,32 @@ static bool count_events(Journal *journal, const char *run, uint64_t *ret, Error
     return true;
 }
 
-/* The run whose making is the first row of `row`, which is bound; `missing` when there is none. */
-static bool take_run(
-    Journal *journal, Statement *row, const char *missing, JournalRun *ret, Error *error)
+/* `row` stands on the making of a run. */
+static bool read_run(Journal *journal, Statement *row, JournalRun *ret, Error *error)
 {
     Record record = { 0 };
     uint64_t events = 0;
 
-    switch (statement_step(row, error)) {
-    case ROW_FOUND:
-        break;
-    case ROW_END:
-        return error_set(error, ERROR_INVALID, "%s", missing);
-    case ROW_FAILED:
-        return false;
-    }
     if (!record_read(row, &record, error) || !count_events(journal, record.run, &events, error))
         return false;
     return fill_run(&record, events, ret) ||
            error_set(error, ERROR_CORRUPT, "row %" PRId64 " of the journal has names too long",
                record.serial);
+}
+
+/* The run whose making is the first row of `row`, which is bound; `missing` when there is none. */
+static bool take_run(
+    Journal *journal, Statement *row, const char *missing, JournalRun *ret, Error *error)
+{
+    switch (statement_step(row, error)) {
+    case ROW_FOUND:
+        return read_run(journal, row, ret, error);
+    case ROW_END:
+        return error_set(error, ERROR_INVALID, "%s", missing);
+    case ROW_FAILED:
+        break;
+    }
+    return false;
 }
 
 bool journal_last_run(Journal *journal, const char *cluster, JournalRun *ret, Error *error)
@@ -77,6 +83,33 @@ bool journal_find_run(Journal *journal, const char *run, JournalRun *ret, Error 
         return false;
     statement_bind_text(row, 1, run);
     return take_run(journal, row, missing, ret, error);
+}
+
+bool journal_runs(
+    Journal *journal, const char *cluster, JournalRun **ret, size_t *ret_count, Error *error)
+{
+    AUTO(Statement) *row = NULL;
+    JournalRun *runs = NULL;
+    size_t count = 0;
+    RowOutcome state;
+
+    if (!store_prepare(journal->store,
+            RECORD_SELECT "WHERE r.event = 0 AND r.cluster = ?1 ORDER BY r.serial DESC", &row,
+            error))
+        return false;
+    statement_bind_text(row, 1, cluster);
+    while ((state = statement_step(row, error)) == ROW_FOUND) {
+        runs = memory_grow(runs, (count + 1) * sizeof(*runs));
+        if (!read_run(journal, row, &runs[count++], error))
+            break;
+    }
+    if (state != ROW_END) {
+        free(runs);
+        return false;
+    }
+    *ret = runs;
+    *ret_count = count;
+    return true;
 }
 
 bool journal_plan(Journal *journal, const char *run, char **ret, Error *error)

@@ -74,6 +74,8 @@ static void runs_are_found_by_name_and_by_cluster(void **state)
     AUTO(Journal) *journal = lab_open(*state);
     AUTO_TEXT *plan = NULL;
     JournalRun run = { 0 };
+    JournalRun *runs = NULL;
+    size_t count = 0;
     Error error = { 0 };
 
     assert_false(journal_last_run(journal, NULL, &run, &error));
@@ -84,6 +86,14 @@ static void runs_are_found_by_name_and_by_cluster(void **state)
     lab_must(journal_new_run(journal, "run-3", "bills", LAB_PLAN, &error), &error);
     lab_must(journal_last_run(journal, "orders", &run, &error), &error);
     assert_string_equal(run.id, "run-2");
+    lab_must(journal_runs(journal, "orders", &runs, &count, &error), &error);
+    assert_int_equal(count, 2);
+    assert_string_equal(runs[0].id, "run-2");
+    assert_string_equal(runs[1].id, "run-1");
+    free(runs);
+    lab_must(journal_runs(journal, "nobody", &runs, &count, &error), &error);
+    assert_int_equal(count, 0);
+    free(runs);
     lab_must(journal_last_run(journal, NULL, &run, &error), &error);
     assert_string_equal(run.id, "run-3");
     assert_int_equal(run.events, 0);
