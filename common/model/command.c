@@ -24,6 +24,7 @@ static const struct {
     TargetKind target;
     Nature nature;
     const char *args[ARGS_MAX];
+    bool rehearses;
 } rows[] = {
     [COMMAND_NONE] = { "none", TARGET_NODE, LOOKS, { NULL } },
     [COMMAND_INSPECT_NODE] = { "inspect-node", TARGET_NODE, LOOKS,
@@ -65,13 +66,13 @@ static const struct {
         { ARG_SIDE, ARG_STATEMENT_S, ARG_LOCK_S, SCRIPT_ARGS } },
     [COMMAND_COPY_DATABASE] = { "copy-database", TARGET_DATABASE, CHANGES, { ARG_PROFILE_SHA256 } },
     [COMMAND_CLEAR_STAGING] = { "clear-staging", TARGET_DATABASE, TAKES_BACK, { NULL } },
-    [COMMAND_REHEARSE_BACKUP] = { "rehearse-backup", TARGET_DATABASE, CHANGES, { NULL } },
+    [COMMAND_REHEARSE_BACKUP] = { "rehearse-backup", TARGET_DATABASE, CHANGES, { NULL }, true },
     [COMMAND_REHEARSE_MIGRATION] = { "rehearse-migration", TARGET_DATABASE, CHANGES,
-        { ARG_STATEMENT_S, ARG_LOCK_S, SCRIPT_ARGS } },
+        { ARG_STATEMENT_S, ARG_LOCK_S, SCRIPT_ARGS }, true },
     [COMMAND_REHEARSE_CHECKPOINT] = { "rehearse-checkpoint", TARGET_DATABASE, LOOKS,
-        { ARG_PROFILE_SHA256 } },
-    [COMMAND_END_REHEARSAL] = { "end-rehearsal", TARGET_DATABASE, CHANGES, { NULL } },
-    [COMMAND_DROP_REHEARSAL] = { "drop-rehearsal", TARGET_DATABASE, TAKES_BACK, { NULL } },
+        { ARG_PROFILE_SHA256 }, true },
+    [COMMAND_END_REHEARSAL] = { "end-rehearsal", TARGET_DATABASE, CHANGES, { NULL }, true },
+    [COMMAND_DROP_REHEARSAL] = { "drop-rehearsal", TARGET_DATABASE, TAKES_BACK, { NULL }, true },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == COMMAND_KIND_COUNT, "every CommandKind has a row");
 
@@ -113,6 +114,12 @@ bool command_takes_back(CommandKind kind)
 {
     assert(kind < COMMAND_KIND_COUNT);
     return rows[kind].nature == TAKES_BACK;
+}
+
+bool command_rehearses(CommandKind kind)
+{
+    assert(kind < COMMAND_KIND_COUNT);
+    return rows[kind].rehearses;
 }
 
 const char *result_state_name(ResultState state)

@@ -125,6 +125,8 @@ TargetKind command_target(CommandKind kind);
 bool command_is_read_only(CommandKind kind);
 /* An abort's command: after it the run goes forward no more. */
 bool command_takes_back(CommandKind kind);
+/* It works beside servers that use production, on a database of its own. */
+bool command_rehearses(CommandKind kind);
 /* Whether commands of the kind may carry the argument. */
 bool command_takes(CommandKind kind, const char *argument) __attribute__((nonnull));
 const char *result_state_name(ResultState state);

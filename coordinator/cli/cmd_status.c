@@ -92,6 +92,8 @@ static void print_json(const JournalRun *found, const Run *run, const Rehearsal 
     (void)printf(",");
     json_member(stdout, "cluster", found->cluster);
     (void)printf(",");
+    json_member(stdout, "strategy", strategy_name(run->plan->strategy));
+    (void)printf(",");
     json_member(stdout, "state", state_in_words(run));
     (void)printf(",\"line_crossed\":%s,", run_line_is_crossed(run) ? "true" : "false");
     rehearsal_print_summary_json(rehearsal, run->plan, NULL, stdout);

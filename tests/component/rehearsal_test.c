@@ -24,6 +24,9 @@ typedef struct Lab {
     LabAgent *agent;
     Command command;
     Database *production, *staging;
+    AgentDatabase of_server; /* production by the login of a Carbon server */
+    char *login;
+    Database *server; /* its session: it stays while a rehearsal works */
     char *backups;
 } Lab;
 
@@ -54,6 +57,32 @@ static const ProfileInvariant invariants[] = {
     { "values", "what is in A", "new", ANY, "SELECT OLD FROM A ORDER BY 1" },
 };
 
+static void log_in_as_server(Lab *lab)
+{
+    const bool mysql = lab->database->type == DATABASE_MYSQL;
+    AUTO_TEXT *port = lab_value(lab->production,
+        mysql ? "SELECT @@port" : "SELECT setting FROM pg_settings WHERE name = 'port'");
+    AUTO_TEXT *text = memory_format("[%s]\nhost=127.0.0.1\nport=%s\nuser=server\npassword=secret\n",
+        mysql ? "client" : "server", port);
+    Error error = { 0 };
+
+    if (mysql) {
+        lab_run(lab->production, "CREATE OR REPLACE USER server@'%%' IDENTIFIED BY 'secret'");
+        lab_run(lab->production, "GRANT ALL ON rehearsed.* TO server@'%%'");
+    } else {
+        lab_run(lab->production, "DROP ROLE IF EXISTS server");
+        lab_run(lab->production, "CREATE ROLE server LOGIN PASSWORD 'secret'");
+        lab_run(lab->production, "GRANT ALL ON ALL TABLES IN SCHEMA public TO server");
+    }
+    lab->login = lab_file(mysql ? "server.cnf" : "server.conf");
+    assert_true(file_replace(lab->login, text, strlen(text), 0600, &error));
+    lab->of_server = *lab->database;
+    lab->of_server.production.option_file = mysql ? lab->login : NULL;
+    lab->of_server.production.service_file = mysql ? NULL : lab->login;
+    lab->of_server.production.service = "server";
+    lab->server = lab_open(&lab->of_server, SIDE_PRODUCTION);
+}
+
 static Lab *lab_new(DatabaseType type)
 {
     Lab *lab = memory_new(sizeof(*lab));
@@ -66,6 +95,7 @@ static Lab *lab_new(DatabaseType type)
     lab->staging = lab_open(lab->database, SIDE_STAGING);
     lab_run(lab->production, "CREATE TABLE A (OLD INT)");
     lab_run(lab->production, "INSERT INTO A VALUES (1), (2), (3)");
+    log_in_as_server(lab);
     lab->backups = lab_file("backups");
     assert_true(file_remove_tree(lab->backups, &error));
     lab->config = (AgentConfig){
@@ -93,6 +123,8 @@ static void lab_free(Lab *lab)
 {
     database_close(lab->production);
     database_close(lab->staging);
+    database_close(lab->server);
+    free(lab->login);
     lab_agent_free(lab->agent);
     command_done(&lab->command);
     free(lab->backups);
@@ -207,7 +239,7 @@ static void goes_on_under_writers(DatabaseType type)
     ResultState state = RESULT_FAILED;
     Error error = { 0 };
 
-    writer = lab->production;
+    writer = lab->server;
     lab_run(lab->production, "CREATE TABLE still (N INT)");
     lab_run(lab->production, "INSERT INTO still VALUES (1), (2)");
     io.progress = write_at_dump;
@@ -219,6 +251,9 @@ static void goes_on_under_writers(DatabaseType type)
         type == DATABASE_MYSQL ? "A: servers wrote to it meanwhile"
                                : "a: servers wrote to it meanwhile");
     /* the same under a backup, for which everything has to be stopped */
+    database_close(lab->server);
+    lab->server = NULL;
+    writer = lab->production;
     lab->command.id.run[4] = '2';
     assert_false(handler_run(handler_for(COMMAND_BACKUP_DATABASE), &io,
         command_of(lab, COMMAND_BACKUP_DATABASE), &state, &error));

@@ -74,17 +74,12 @@ static WorldDatabase *database_of(WorldAccess *access)
     return &access->world->databases[access->database];
 }
 
-static bool is_of_rehearsal(CommandKind kind)
-{
-    return kind >= COMMAND_REHEARSE_BACKUP && kind <= COMMAND_DROP_REHEARSAL;
-}
-
 /* A script works on one side; production is the other; a rehearsal's on its own database. */
 static WorldLayout *layout_of(WorldAccess *access, const Command *command)
 {
     WorldDatabase *database = database_of(access);
 
-    if (is_of_rehearsal(command->kind))
+    if (command_rehearses(command->kind))
         return &database->scratch;
     return access->staging_side ? &database->staging : &database->production;
 }
@@ -98,7 +93,7 @@ static bool strike(AgentIo *io, const Command *command, Error *error)
     if (!access->written)
         world_violate(
             access->world, "an act before it was written down", command_name(command->kind));
-    if ((access->world->strategy == STRATEGY_REHEARSAL) != is_of_rehearsal(command->kind))
+    if ((access->world->strategy == STRATEGY_REHEARSAL) != command_rehearses(command->kind))
         world_violate(access->world, "a rehearsal that is none", command_name(command->kind));
     if (access->fault.kind != ERROR_NONE) {
         *error = access->fault;
@@ -246,7 +241,7 @@ static bool apply_migrated(AgentIo *io, const Command *command, Error *error)
         world_violate(access->world, "production migrated without the operator's word", "");
     if (of_production && !all_backed_up(access->world))
         world_violate(access->world, "production migrated without verified backups", "");
-    if (!is_of_rehearsal(command->kind) && any_old_up(access->world))
+    if (!command_rehearses(command->kind) && any_old_up(access->world))
         world_violate(access->world, "a database migrated under a running server", "");
     if ((*layout != LAYOUT_OLD && *layout != LAYOUT_PARTLY_MIGRATED) ||
         database_of(access)->migrations > 0)

@@ -73,7 +73,7 @@ static void backup_done(Backup *backup)
 
 static bool is_rehearsal(const Backup *backup)
 {
-    return backup->command->kind == COMMAND_REHEARSE_BACKUP;
+    return command_rehearses(backup->command->kind);
 }
 
 static Millis time_limit(const Backup *backup)

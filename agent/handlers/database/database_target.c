@@ -23,7 +23,7 @@ bool target_side(const Command *command, const char **ret, Error *error)
 {
     const char *side = facts_get_or(&command->args, ARG_SIDE, "");
 
-    if (command->kind == COMMAND_REHEARSE_MIGRATION || command->kind == COMMAND_REHEARSE_CHECKPOINT)
+    if (command_rehearses(command->kind))
         side = SIDE_OF_REHEARSAL;
     else if (strcmp(side, "production") != 0 && strcmp(side, "staging") != 0)
         return error_set(

@@ -30,6 +30,6 @@ bool session_watch_end(SessionWatch *watch, bool worked, Error *error) __attribu
 
 typedef bool WatchedWork(AgentIo *io, const Command *command, Error *error);
 
-/* All three: the work of a command, under watch. */
+/* All three: the work of a command, under watch; a rehearsal's without, it has no intruders. */
 bool session_watched(AgentIo *io, const Command *command, WatchedWork *work, Error *error)
     __attribute__((nonnull, warn_unused_result));
