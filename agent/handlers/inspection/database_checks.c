@@ -8,13 +8,19 @@ const char *database_side_name(DatabaseSide side)
     return side == SIDE_PRODUCTION ? "production" : "staging";
 }
 
+bool database_checks_open(Inspection *inspection, DatabaseSide side, Error *error)
+{
+    return database_open(inspection->config, side, NULL, &database_limits_default,
+               &inspection->side[side], error) &&
+           database_only_reads(inspection->side[side], error);
+}
+
 bool database_checks_connect(Inspection *inspection, DatabaseSide side)
 {
     const char *id = side == SIDE_PRODUCTION ? "DB-CONNECT-PRODUCTION" : "DB-CONNECT-STAGING";
     Error error = { 0 };
 
-    if (!database_open(inspection->config, side, NULL, &database_limits_default,
-            &inspection->side[side], &error)) {
+    if (!database_checks_open(inspection, side, &error)) {
         finding_add(inspection->io->evidence, id, FINDING_FAIL,
             "see that the server runs and that the login in agent.xml leads to it", "%s",
             error.text);

@@ -40,6 +40,9 @@ typedef struct DatabaseCheck {
 extern const DatabaseCheck production_checks[];
 extern const DatabaseCheck staging_checks[];
 
+/* The checks only read, and the server is told so. */
+bool database_checks_open(Inspection *inspection, DatabaseSide side, Error *error)
+    __attribute__((nonnull, warn_unused_result));
 /* Adds "DB-CONNECT-PRODUCTION" or "DB-CONNECT-STAGING"; true when the side is connected. */
 bool database_checks_connect(Inspection *inspection, DatabaseSide side) __attribute__((nonnull));
 void database_checks_run(Inspection *inspection, const DatabaseCheck *checks)

@@ -10,8 +10,7 @@
 static bool connect_both(Inspection *inspection, Error *error)
 {
     for (DatabaseSide side = 0; side < SIDE_COUNT; side++)
-        if (!database_open(inspection->config, side, NULL, &database_limits_default,
-                &inspection->side[side], error))
+        if (!database_checks_open(inspection, side, error))
             return false;
     return true;
 }
