@@ -313,15 +313,15 @@ static void print_row(const Report *report, size_t index, FILE *stream)
     const RunStep *step = &report->run.steps[index];
     const PlanStep *planned = &report->plan->steps[index];
     AUTO_TEXT *label = plan_step_label(report->plan, index);
-    bool failed = report->last[index].kind == EVENT_STEP_FAILED;
+    const Event *end = &report->last[index];
 
     (void)fprintf(stream, "  %-36s", label);
-    if (step->started_ms > 0 && step->ended_ms >= step->started_ms)
-        (void)fprintf(stream, " %8.1f s  %s\n", (double)(step->ended_ms - step->started_ms) / 1000,
-            failed ? "FAILED" : step_state_name(step->state));
+    if (end->kind == EVENT_KIND_COUNT)
+        (void)fprintf(stream, " %10s  %s\n", "", step_state_name(step->state));
     else
-        (void)fprintf(stream, " %10s  not run\n", "");
-    print_found(&report->last[index], stream);
+        (void)fprintf(stream, " %8.1f s  %s\n", (double)(end->time_ms - step->started_ms) / 1000,
+            end->kind == EVENT_STEP_DONE ? "done" : "FAILED");
+    print_found(end, stream);
     if (planned->kind == STEP_REHEARSE_BACKUP)
         print_parts(report, planned->target, stream);
 }

@@ -34,8 +34,17 @@ static void keep_word(Report *report, const Event *event)
     event_copy(&report->words[report->word_count++], event);
 }
 
+/* What a rehearsal found stays its result when it is dropped again. */
+static bool is_kept(const Report *report, const Event *event)
+{
+    return event->kind == EVENT_UNDO_DONE && report->plan->strategy == STRATEGY_REHEARSAL &&
+           report->last[event->step].kind != EVENT_KIND_COUNT;
+}
+
 static void keep_end(Report *report, const Event *event)
 {
+    if (is_kept(report, event))
+        return;
     event_done(&report->last[event->step]);
     event_copy(&report->last[event->step], event);
 }

@@ -202,6 +202,57 @@ static void the_newest_that_passed_is_found(void **state)
     assert_null(of_rehearsal);
 }
 
+static char *table_of(Journal *journal, const char *run, const Plan *plan)
+{
+    JournalRun found;
+    Report report;
+    Error error = { 0 };
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+
+    assert_non_null(stream);
+    lab_must(journal_find_run(journal, run, &found, &error), &error);
+    lab_must(report_make(journal, plan, &found, &report, &error), &error);
+    rehearsal_text(&report, stream);
+    report_done(&report);
+    assert_int_equal(fclose(stream), 0);
+    return text;
+}
+
+/* Its undo went well: what it failed of is the news. */
+static void a_step_that_failed_and_was_dropped_says_why(void **state)
+{
+    Inventory inventory = make_inventory(STRATEGY_DOCUMENTED);
+    AUTO(Journal) *journal = lab_open(*state);
+    AUTO(Plan) *plan = planner_make_rehearsal(&inventory);
+    AUTO_TEXT *text = plan_write(plan);
+    AUTO_TEXT *table = NULL;
+    Event failed = { .serial = 6, .kind = EVENT_STEP_FAILED, .step = 2, .error = ERROR_DATABASE };
+    uint64_t serial = 0;
+    Error error = { 0 };
+
+    lab_must(journal_new_run(journal, "r", "orders", text, &error), &error);
+    append(journal, "r", &serial, EVENT_RUN_STARTED, EVENT_NO_STEP, 0);
+    append(journal, "r", &serial, EVENT_LEAD_TAKEN, EVENT_NO_STEP, 1);
+    append(journal, "r", &serial, EVENT_STEP_STARTED, 0, 1);
+    append(journal, "r", &serial, EVENT_STEP_DONE, 0, 1);
+    append(journal, "r", &serial, EVENT_STEP_STARTED, 2, 1);
+    (void)snprintf(failed.text, sizeof(failed.text), "the disk is full");
+    facts_add(&failed.evidence, "rows", "17");
+    lab_must(journal_append(journal, "r", &failed, &error), &error);
+    event_done(&failed);
+    serial++;
+    append(journal, "r", &serial, EVENT_ABORT_REQUESTED, EVENT_NO_STEP, 0);
+    append(journal, "r", &serial, EVENT_UNDO_STARTED, 2, 2);
+    append(journal, "r", &serial, EVENT_UNDO_DONE, 2, 2);
+    append(journal, "r", &serial, EVENT_RUN_ABORTED, EVENT_NO_STEP, 0);
+    table = table_of(journal, "r", plan);
+    assert_non_null(strstr(table, ": FAILED\n"));
+    assert_non_null(strstr(table, "s  FAILED\n        rows = 17\n        the disk is full\n"));
+    assert_non_null(strstr(table, "pending\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +261,7 @@ int main(void)
         cmocka_unit_test(downtime_is_the_longest_chain_behind_the_stop),
         cmocka_unit_test(numbers_from_another_world_are_doubted),
         JOURNAL_TEST(the_newest_that_passed_is_found),
+        JOURNAL_TEST(a_step_that_failed_and_was_dropped_says_why),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import signal
 import threading
 
 import bad_input
@@ -130,6 +131,33 @@ def test_a_script_that_breaks_on_the_rows_is_named(lab):
     refuses(lab, lab.coordinator("resume"), 6)
     # what failed is no measure of anything
     assert "rehearsed by" not in lab.coordinator("plan", cluster).stdout
+
+
+def test_a_script_that_does_not_lead_to_the_layout_is_a_mismatch(lab):
+    script = bad_input.own_script(lab, lambda text: text.split("CREATE TABLE UM_SYSTEM_USER")[0])
+    cluster = bad_input.with_script(lab, script)
+    plan = lab.folder / "short.plan"
+    assert lab.coordinator("plan", cluster, "-o", plan).returncode == 0
+    with bad_input.nothing_changes(lab), leaves_nothing(lab):
+        refuses(lab, rehearse(lab, plan), 9, "FAILED", "the script ran to its end, but the layout",
+                "and not 4.2", "the way back: restoring shared")
+
+
+def test_a_rehearsal_that_was_interrupted_goes_on_with_resume(lab):
+    with bad_input.nothing_changes(lab), leaves_nothing(lab):
+        process = lab.spawn_coordinator("rehearse", lab.plan_file, stdout=-1, stderr=-2)
+        lines = upgrades.lines_of(process)
+        for line in lines:
+            if "step-started" in line and "rehearse-backup" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        told = "\n".join(lines)
+        assert process.wait(timeout=60) == 128 + signal.SIGINT, told
+        process.stdout.close()
+        assert "a rehearsal only reads production" in told
+        done = lab.coordinator("resume")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "PASSED" in done.stdout
 
 
 def killed_rehearsal(lab):
