@@ -33,7 +33,7 @@ void rehearsal_free(Rehearsal *rehearsal)
     free(rehearsal);
 }
 
-/* *ret stays NULL when the run is no rehearsal of that inventory, or did not end well. */
+/* *ret stays NULL when the run is no rehearsal of that inventory. */
 static bool read_one(
     Journal *journal, const JournalRun *found, const Plan *plan, Rehearsal **ret, Error *error)
 {
@@ -49,8 +49,39 @@ static bool read_one(
         return true;
     if (!report_make(journal, rehearsal->plan, &rehearsal->found, &rehearsal->report, error))
         return false;
-    if (rehearsal->report.run.state == RUN_DONE)
-        *ret = TAKE(rehearsal);
+    *ret = TAKE(rehearsal);
+    return true;
+}
+
+/* By itself, not because an operator gave it up. */
+static bool has_failed(const Rehearsal *rehearsal)
+{
+    for (size_t i = 0; i < rehearsal->plan->step_count; i++)
+        if (rehearsal->report.last[i].kind == EVENT_STEP_FAILED &&
+            rehearsal->report.last[i].error != ERROR_CANCELLED)
+            return true;
+    return false;
+}
+
+/* From the newest run on, until one has passed. */
+static bool search(Journal *journal, const JournalRun *runs, size_t count, const Plan *plan,
+    Rehearsal **ret, Error *error)
+{
+    const char *failed = "";
+
+    for (size_t i = 0; i < count; i++) {
+        AUTO(Rehearsal) *one = NULL;
+
+        if (!read_one(journal, &runs[i], plan, &one, error))
+            return false;
+        if (one && one->report.run.state == RUN_DONE) {
+            (void)text_copy(one->failed_since, sizeof(one->failed_since), failed);
+            *ret = TAKE(one);
+            return true;
+        }
+        if (one && failed[0] == '\0' && has_failed(one))
+            failed = runs[i].id;
+    }
     return true;
 }
 
@@ -58,15 +89,14 @@ bool rehearsal_find(Journal *journal, const Plan *plan, Rehearsal **ret, Error *
 {
     JournalRun *runs = NULL;
     size_t count = 0;
-    bool good = true;
+    bool good;
 
     *ret = NULL;
     if (plan->strategy == STRATEGY_REHEARSAL)
         return true;
     if (!journal_runs(journal, plan->cluster, &runs, &count, error))
         return false;
-    for (size_t i = 0; good && !*ret && i < count; i++)
-        good = read_one(journal, &runs[i], plan, ret, error);
+    good = search(journal, runs, count, plan, ret, error);
     free(runs);
     return good;
 }
@@ -223,6 +253,9 @@ void rehearsal_print_summary(
         "rehearsed by run %s at %s: expected downtime %.1f s, and the time to stop and start the "
         "servers (copying taken to last as long as restoring and reading back)\n",
         rehearsal->found.id, time, (double)rehearsal_downtime_ms(rehearsal, plan) / 1000);
+    if (rehearsal->failed_since[0] != '\0')
+        (void)fprintf(stream, "  but a later rehearsal FAILED: dss-coordinator report --run %s\n",
+            rehearsal->failed_since);
     for (size_t i = 0; i < doubts.count; i++)
         (void)fprintf(
             stream, "  but database %s: %s\n", doubts.items[i].name, doubts.items[i].value);
@@ -240,6 +273,8 @@ void rehearsal_print_summary_json(
     rehearsal_doubts(rehearsal, plan, now, &doubts);
     (void)fputs("\"rehearsal\":{", stream);
     json_member(stream, "run", rehearsal->found.id);
+    (void)fputc(',', stream);
+    json_member(stream, "failed_since", rehearsal->failed_since);
     (void)fprintf(stream, ",\"ended_ms\":%" PRId64 ",\"downtime_ms\":%" PRId64 ",\"doubts\":[",
         rehearsal->report.ended_ms, rehearsal_downtime_ms(rehearsal, plan));
     for (size_t i = 0; i < doubts.count; i++) {

@@ -18,10 +18,11 @@ struct Rehearsal {
     JournalRun found;
     Plan *plan;
     Report report;
+    char failed_since[RUN_ID_MAX_BYTES]; /* a later rehearsal that failed; "": none did */
 };
 
-/* The newest rehearsal of the plan's inventory that ended well; *ret is NULL for none, and for the
- * plan of a rehearsal. */
+/* The newest rehearsal of the plan's inventory that passed; *ret is NULL for none, and for the plan
+ * of a rehearsal. */
 bool rehearsal_find(Journal *journal, const Plan *plan, Rehearsal **ret, Error *error)
     __attribute__((nonnull, warn_unused_result));
 void rehearsal_free(Rehearsal *rehearsal);

@@ -125,10 +125,13 @@ void render_plan_text(const PlanView *view, FILE *stream)
         plan->inventory_sha256, view->sha256);
     for (size_t i = 0; i < plan->step_count; i++)
         print_step(view, i, stream);
-    if (view->rehearsal) {
-        (void)fputc('\n', stream);
+    (void)fputc('\n', stream);
+    if (view->rehearsal)
         rehearsal_print_summary(view->rehearsal, plan, view->now, stream);
-    }
+    else
+        (void)fprintf(stream,
+            "no rehearsal of this inventory has passed: 'dss-coordinator rehearse "
+            "PLAN' tries the script beside running servers and times it\n");
 }
 
 void render_plan_json(const PlanView *view, FILE *stream)

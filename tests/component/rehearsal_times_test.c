@@ -156,9 +156,15 @@ static void append(Journal *journal, const char *run, uint64_t *serial, EventKin
     lab_must(journal_append(journal, run, &event, &error), &error);
 }
 
-/* A run of which every step went well, or the first one did not. */
-static void add_run(Journal *journal, const char *id, const Plan *plan, bool good)
+typedef enum HowItEnds {
+    WELL,
+    GIVEN_UP, /* by an operator */
+    BADLY,    /* its first step failed */
+} HowItEnds;
+
+static void add_run(Journal *journal, const char *id, const Plan *plan, HowItEnds end)
 {
+    bool good = end == WELL;
     AUTO_TEXT *text = plan_write(plan);
     uint64_t serial = 0;
     Error error = { 0 };
@@ -169,6 +175,10 @@ static void add_run(Journal *journal, const char *id, const Plan *plan, bool goo
     for (uint32_t i = 0; good && i < plan->step_count; i++) {
         append(journal, id, &serial, EVENT_STEP_STARTED, i, 1);
         append(journal, id, &serial, EVENT_STEP_DONE, i, 1);
+    }
+    if (end == BADLY) {
+        append(journal, id, &serial, EVENT_STEP_STARTED, 0, 1);
+        append(journal, id, &serial, EVENT_STEP_FAILED, 0, 1);
     }
     if (!good)
         append(journal, id, &serial, EVENT_ABORT_REQUESTED, EVENT_NO_STEP, 0);
@@ -184,6 +194,7 @@ static void the_newest_that_passed_is_found(void **state)
     AUTO(Plan) *of_another = NULL;
     AUTO(Rehearsal) *before = NULL;
     AUTO(Rehearsal) *found = NULL;
+    AUTO(Rehearsal) *newer = NULL;
     AUTO(Rehearsal) *of_rehearsal = NULL;
     Error error = { 0 };
 
@@ -191,13 +202,19 @@ static void the_newest_that_passed_is_found(void **state)
     of_another = planner_make_rehearsal(&inventory);
     lab_must(rehearsal_find(journal, plan, &before, &error), &error);
     assert_null(before);
-    add_run(journal, "first", of_this, true);
-    add_run(journal, "second", of_this, true);
-    add_run(journal, "failed", of_this, false);
-    add_run(journal, "another", of_another, true);
-    add_run(journal, "live", plan, false);
+    add_run(journal, "first", of_this, WELL);
+    add_run(journal, "broken", of_this, BADLY);
+    add_run(journal, "second", of_this, WELL);
+    add_run(journal, "given-up", of_this, GIVEN_UP);
+    add_run(journal, "another", of_another, BADLY);
+    add_run(journal, "live", plan, BADLY);
     lab_must(rehearsal_find(journal, plan, &found, &error), &error);
     assert_string_equal(found->found.id, "second");
+    assert_string_equal(found->failed_since, "");
+    add_run(journal, "failed", of_this, BADLY);
+    lab_must(rehearsal_find(journal, plan, &newer, &error), &error);
+    assert_string_equal(newer->found.id, "second");
+    assert_string_equal(newer->failed_since, "failed");
     lab_must(rehearsal_find(journal, of_this, &of_rehearsal, &error), &error);
     assert_null(of_rehearsal);
 }
