@@ -4,165 +4,17 @@
 
 #include <cmocka.h>
 
-#include "agent/handlers/copy/copy.h"
 #include "agent/handlers/copy/difference.h"
 #include "agent/handlers/copy/rows.h"
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/os/clock.h"
-#include "tests/component/database_lab.h"
-#include "tests/component/lab_agent.h"
-
-/* One database on both servers of a type, an agent that may touch it, a run. */
-typedef struct Lab {
-    const AgentDatabase *database;
-    AgentConfig config;
-    LabAgent *agent;
-    Command command;
-    Database *production, *staging;
-} Lab;
-
-static bool apply_in_small_steps(AgentIo *io, const Command *command, Error *error)
-{
-    CopyTuning tuning = copy_tuning_default;
-
-    tuning.chunk = (ChunkSize){ .bytes = 4096, .rows = 2 };
-    tuning.part_pages = 1;
-    tuning.entry_chunks = 1;
-    return copy_apply(io, command, &tuning, error);
-}
-
-/* copy-database with chunks of a row or two, each with an entry of its own in the ledger. */
-static Handler small_steps(void)
-{
-    Handler handler = handler_copy_database;
-
-    handler.apply = apply_in_small_steps;
-    return handler;
-}
-
-static const char *const mysql_source[] = {
-    "CREATE TABLE parent (id INT AUTO_INCREMENT, tenant INT NOT NULL DEFAULT 0,"
-    " name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,"
-    " latin VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_general_cs DEFAULT 'x\\'y',"
-    " PRIMARY KEY (id, tenant), UNIQUE KEY one_name (name, tenant),"
-    " KEY twice (latin), KEY twice_again (latin)) ENGINE=InnoDB AUTO_INCREMENT=5000"
-    " DEFAULT CHARSET=latin1 COMMENT='a; comment'",
-    "CREATE TABLE child (parent_id INT, tenant INT, value VARCHAR(50),"
-    " CONSTRAINT child_parent FOREIGN KEY (parent_id, tenant) REFERENCES parent (id, tenant)"
-    " ON DELETE CASCADE) ENGINE=InnoDB",
-    "CREATE TABLE odd (a INT NOT NULL, b LONGBLOB, c TEXT CHARACTER SET utf8mb4,"
-    " d TIMESTAMP NOT NULL DEFAULT '0000-00-00 00:00:00', e DATETIME(6), f FLOAT, g DOUBLE,"
-    " h DECIMAL(30,10), i BIT(9), j ENUM('it''s','b'), k SET('x','y'), l YEAR, m TIME(3),"
-    " n TINYINT(1), o BIGINT UNSIGNED, p BINARY(4), q CHAR(5), s INT AS (a * 2) STORED,"
-    " `select` VARCHAR(10), u VARCHAR(20) CHARACTER SET ucs2, PRIMARY KEY (a))",
-    "CREATE TABLE counter_second (tenant INT NOT NULL, id INT NOT NULL AUTO_INCREMENT,"
-    " PRIMARY KEY (tenant, id), KEY by_id (id)) ENGINE=InnoDB AUTO_INCREMENT=77",
-    "CREATE TABLE `emp``ty` (a INT)",
-    "CREATE VIEW seen AS SELECT id FROM parent",
-    "CREATE PROCEDURE tidy() DELETE FROM child",
-    "CREATE TRIGGER watch BEFORE INSERT ON child FOR EACH ROW SET NEW.value = NEW.value",
-    "CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM child",
-    "INSERT INTO parent (id, tenant, name, latin) VALUES (0, -1234, 'zero', NULL),"
-    " (1, -1234, 'admin', ''), (-7, 1, _utf8mb4 X'F09F98802720', _latin1 X'E9FF'),"
-    " (3, 1, 'it''s \\\\ \\\\N \"q\" \\t \\n \\0 end', 'NULL')",
-    "INSERT INTO child VALUES (1, -1234, 'twin'), (1, -1234, 'twin'), (NULL, NULL, NULL),"
-    " (3, 1, '')",
-    "INSERT INTO odd (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, `select`, u) VALUES"
-    " (-1234, X'00FF270A0D5C1A22', '', '0000-00-00 00:00:00', '2014-02-28 23:59:59.123456',"
-    "  1.2345678, 0.1, '-12345678901234567890.0123456789', b'101010101', 'it''s', 'x,y', 0,"
-    "  '-12:34:56.789', 1, 18446744073709551615, X'00010200', 'ab', NULL, 'é'),"
-    " (2, '', NULL, '2014-03-30 01:30:00', '0000-00-00 00:00:00', -3.4e38, 1e308, 0, 0, NULL, '',"
-    "  2014, NULL, 0, 0, '', '', '', NULL)",
-    "INSERT INTO odd (a, b, c) VALUES (3, REPEAT(X'0027', 300000), REPEAT('\\'', 1000))",
-    NULL,
-};
-
-static const char *const pg_source[] = {
-    "CREATE SEQUENCE parent_pk_seq START 5 INCREMENT 2 CACHE 3",
-    "CREATE TABLE parent (id int DEFAULT nextval('parent_pk_seq'), tenant int NOT NULL DEFAULT 0,"
-    " name varchar(100) NOT NULL, note text COLLATE \"C\", PRIMARY KEY (id, tenant),"
-    " UNIQUE (name, tenant), CHECK (tenant > -2000)) WITH (fillfactor=90)",
-    "CREATE INDEX by_note ON parent (lower(note)) WHERE note IS NOT NULL",
-    "CREATE TABLE child (parent_id int, tenant int, value varchar(50),"
-    " CONSTRAINT child_parent FOREIGN KEY (parent_id, tenant) REFERENCES parent ON DELETE CASCADE)",
-    "CREATE TABLE odd (a int PRIMARY KEY, b bytea, c text, d timestamp, e timestamptz,"
-    " f real, g double precision, h numeric, i boolean, j bit varying(9), k int[], l jsonb, m uuid,"
-    " n interval, o bigserial, p int GENERATED ALWAYS AS IDENTITY (START 50), q char(5),"
-    " s int GENERATED ALWAYS AS (a * 2) STORED, \"Select \" varchar(10), t regclass)",
-    "CREATE TABLE dropped (a int, b int, c int)",
-    "ALTER TABLE dropped DROP COLUMN b",
-    "CREATE TABLE \"Emp\"\"ty\" (a int)",
-    "CREATE SCHEMA other",
-    "CREATE TABLE other.parent (a int PRIMARY KEY)",
-    "COMMENT ON COLUMN odd.b IS 'it''s'",
-    "GRANT SELECT ON parent TO PUBLIC",
-    "CREATE VIEW seen AS SELECT id FROM parent",
-    "CREATE FUNCTION tidy() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    "INSERT INTO parent VALUES (0, -1234, 'zero', NULL), (1, -1234, 'admin', ''),"
-    " (-7, 1, E'\\U0001F600'' ', 'x'), (3, 1, E'it''s \\\\ \\\\N \"q\" \\t \\n \\r end', 'NULL')",
-    "SELECT nextval('parent_pk_seq'), nextval('parent_pk_seq')",
-    "INSERT INTO child VALUES (1, -1234, 'twin'), (1, -1234, 'twin'), (NULL, NULL, NULL), (3, 1, "
-    "'')",
-    "INSERT INTO odd (a, b, c, d, e, f, g, h, i, j, k, l, m, n, q, \"Select \", t) VALUES"
-    " (-1234, '\\x00ff270a0d5c1a22', '', '0044-03-15 00:00:00 BC', '2014-02-28 "
-    "23:59:59.123456+05:30',"
-    "  1.2345678, 'NaN', '-12345678901234567890.0123456789', true, B'101', '{1,NULL,3}',"
-    "  '{\"a\": [1, \"\\u00e9\"]}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '-1 mon 2 days', 'ab', "
-    "NULL,"
-    "  'pg_class'), (2, '', NULL, 'infinity', NULL, '-Infinity', 1e308, 'NaN', false, B'', '{}', "
-    "'null',"
-    "  NULL, NULL, '', '', NULL)",
-    "INSERT INTO odd (a, b) VALUES (3, decode(repeat('0027', 300000), 'hex'))",
-    "INSERT INTO dropped VALUES (1, 2)",
-    "INSERT INTO other.parent VALUES (1)",
-    NULL,
-};
-
-static void fill(Database *database, const char *const *statements)
-{
-    for (size_t i = 0; statements[i]; i++)
-        lab_run(database, "%s", statements[i]);
-}
-
-static Lab *lab_new(DatabaseType type)
-{
-    Lab *lab = memory_new(sizeof(*lab));
-
-    lab->database = lab_database(type, "copied");
-    lab_create(lab->database, SIDE_PRODUCTION);
-    lab_create(lab->database, SIDE_STAGING);
-    lab->production = lab_open(lab->database, SIDE_PRODUCTION);
-    lab->staging = lab_open(lab->database, SIDE_STAGING);
-    fill(lab->production, type == DATABASE_MYSQL ? mysql_source : pg_source);
-    lab->config = (AgentConfig){ .databases = lab->database, .database_count = 1 };
-    lab->agent = lab_agent_new(&lab->config, NULL);
-    lab->command = (Command){ .kind = COMMAND_COPY_DATABASE,
-        .id = { .run = "run-1", .step = 1, .attempt = 1 },
-        .target = "copied",
-        .deadline_s = 60 };
-    return lab;
-}
-
-static void lab_free(Lab *lab)
-{
-    database_close(lab->production);
-    database_close(lab->staging);
-    lab_agent_free(lab->agent);
-    free(lab);
-}
-DEFINE_AUTO(Lab, lab_free)
-
-static void for_both_types(void (*test)(DatabaseType type))
-{
-    test(DATABASE_MYSQL);
-    test(DATABASE_POSTGRESQL);
-}
+#include "tests/component/copy_lab.h"
 
 static void copies_exactly(DatabaseType type)
 {
-    AUTO(Lab) *lab = lab_new(type);
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     FACTS_AUTO(evidence);
     FACTS_AUTO(again);
 
@@ -188,11 +40,11 @@ static void copies_exactly(DatabaseType type)
 static void a_copy_equals_its_source_whatever_the_values(void **state)
 {
     (void)state;
-    for_both_types(copies_exactly);
+    copy_lab_both(copies_exactly);
 }
 
 /* The same questions to both sides, asked apart from the code under test. */
-static void answers_are_equal(Lab *lab, const char *const *questions)
+static void answers_are_equal(CopyLab *lab, const char *const *questions)
 {
     for (size_t i = 0; questions[i]; i++) {
         AUTO_TEXT *production = lab_value(lab->production, "%s", questions[i]);
@@ -227,7 +79,7 @@ static void mysql_server_itself_sees_no_difference(void **state)
         " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'",
         NULL,
     };
-    AUTO(Lab) *lab = lab_new(DATABASE_MYSQL);
+    AUTO(CopyLab) *lab = copy_lab_new(DATABASE_MYSQL);
     FACTS_AUTO(evidence);
     AUTO_TEXT *next = NULL;
 
@@ -265,7 +117,7 @@ static void postgresql_server_itself_sees_no_difference(void **state)
         "SELECT col_description('odd'::regclass, 2)",
         NULL,
     };
-    AUTO(Lab) *lab = lab_new(DATABASE_POSTGRESQL);
+    AUTO(CopyLab) *lab = copy_lab_new(DATABASE_POSTGRESQL);
     FACTS_AUTO(evidence);
     AUTO_TEXT *next = NULL;
 
@@ -280,7 +132,7 @@ static void postgresql_server_itself_sees_no_difference(void **state)
 
 static void refuses_a_staging_of_others(DatabaseType type)
 {
-    AUTO(Lab) *lab = lab_new(type);
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     FACTS_AUTO(evidence);
     AUTO_TEXT *still = NULL;
     Command later;
@@ -304,12 +156,12 @@ static void refuses_a_staging_of_others(DatabaseType type)
 static void a_staging_database_of_others_is_never_written(void **state)
 {
     (void)state;
-    for_both_types(refuses_a_staging_of_others);
+    copy_lab_both(refuses_a_staging_of_others);
 }
 
 static void clears_what_it_made(DatabaseType type)
 {
-    AUTO(Lab) *lab = lab_new(type);
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     FACTS_AUTO(evidence);
     FACTS_AUTO(cleared);
     FACTS_AUTO(again);
@@ -332,16 +184,16 @@ static void clears_what_it_made(DatabaseType type)
 static void an_abort_leaves_staging_empty_and_usable(void **state)
 {
     (void)state;
-    for_both_types(clears_what_it_made);
+    copy_lab_both(clears_what_it_made);
 }
 
 static void survives_death(DatabaseType type, DeathPlace place)
 {
-    const Handler handler = small_steps();
+    const Handler handler = copy_lab_small_steps();
     AUTO_TEXT *digest = NULL;
 
     for (unsigned entry = 1;; entry++) {
-        AUTO(Lab) *lab = lab_new(type);
+        AUTO(CopyLab) *lab = copy_lab_new(type);
         FACTS_AUTO(evidence);
         bool died = lab_agent_dies(lab->agent, &handler, &lab->command, entry, place);
 
@@ -365,85 +217,11 @@ static void a_copy_that_was_killed_anywhere_ends_the_same(void **state)
     survives_death(DATABASE_POSTGRESQL, DIES_AFTER_WRITING);
 }
 
-/* Ids on both sides of 0 and at the ends, gaps, a key that may be NULL, a table without any. */
-static void make_chunky(Lab *lab)
-{
-    const bool mysql = lab->database->type == DATABASE_MYSQL;
-
-    lab_run(lab->production, "CREATE TABLE chunky (id BIGINT PRIMARY KEY, note VARCHAR(200))");
-    lab_run(lab->production, "CREATE TABLE keyless (ref INT, note VARCHAR(200))");
-    lab_run(lab->production, "CREATE INDEX keyless_ref ON keyless (ref)");
-    for (int i = -200; i < 200; i++) {
-        lab_run(lab->production, "INSERT INTO chunky VALUES (%d, REPEAT('x', 190))",
-            i < 150 ? i : 1000000 * i);
-        lab_run(lab->production, "INSERT INTO keyless VALUES (%s, REPEAT('y', 190))",
-            i % 5 == 0 ? "NULL" : "7");
-    }
-    lab_run(lab->production, "INSERT INTO keyless SELECT %s, note FROM chunky",
-        mysql ? "id % 100" : "(id % 100)::int");
-    lab_run(lab->production, "INSERT INTO chunky VALUES (-9223372036854775807, 'least'),"
-                             " (9223372036854775807, 'most')");
-    lab_run(lab->production, mysql ? "ANALYZE TABLE chunky, keyless" : "ANALYZE chunky, keyless");
-}
-
-static void copies_what_was_in_flight(DatabaseType type)
-{
-    const Handler handler = small_steps();
-    const unsigned written = 12; /* owner, definition, cuts, and 9 chunks */
-    AUTO(Lab) *lab = lab_new(type);
-    FACTS_AUTO(evidence);
-    AUTO_TEXT *rows = NULL;
-    uint64_t chunks;
-
-    make_chunky(lab);
-    assert_true(lab_agent_dies(lab->agent, &handler, &lab->command, written, DIES_AFTER_WRITING));
-    assert_int_equal(
-        lab_agent_succeeds(lab->agent, &handler, &lab->command, &evidence), RESULT_DONE);
-    chunks = facts_number(&evidence, "~chunks", 0);
-    assert_true(chunks > 20);
-    assert_int_equal(facts_number(&evidence, "~chunks-copied", 0), chunks - (written - 3));
-    rows = lab_value(lab->staging, "SELECT COUNT(*) FROM chunky");
-    assert_string_equal(rows, "402");
-}
-
-static void after_a_kill_only_chunks_in_flight_are_copied_again(void **state)
-{
-    (void)state;
-    for_both_types(copies_what_was_in_flight);
-}
-
-/* What the ledger says of a chunk is not believed: one was changed here, one there. */
-static void copies_changed_chunks_again(DatabaseType type)
-{
-    const Handler handler = small_steps();
-    AUTO(Lab) *lab = lab_new(type);
-    FACTS_AUTO(evidence);
-    AUTO_TEXT *changed = NULL;
-    uint64_t chunks;
-
-    make_chunky(lab);
-    assert_true(lab_agent_dies(lab->agent, &handler, &lab->command, 33, DIES_AFTER_WRITING));
-    lab_run(lab->production, "UPDATE chunky SET note = 'later' WHERE id = -200");
-    lab_run(lab->staging, "UPDATE chunky SET note = 'damaged' WHERE id IN (-200, 0, 151000000)");
-    assert_int_equal(
-        lab_agent_succeeds(lab->agent, &handler, &lab->command, &evidence), RESULT_DONE);
-    changed = lab_value(lab->staging, "SELECT COUNT(*) FROM chunky WHERE note = 'later'");
-    assert_string_equal(changed, "1");
-    chunks = facts_number(&evidence, "~chunks", 0);
-    assert_true(facts_number(&evidence, "~chunks-copied", 0) < chunks);
-}
-
-static void a_chunk_that_changed_is_copied_again(void **state)
-{
-    (void)state;
-    for_both_types(copies_changed_chunks_again);
-}
-
 /* A run that died half-way was given up, and somebody emptied staging by hand. */
 static void believes_no_former_run(DatabaseType type)
 {
-    const Handler handler = small_steps();
-    AUTO(Lab) *lab = lab_new(type);
+    const Handler handler = copy_lab_small_steps();
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     FACTS_AUTO(evidence);
     AUTO_TEXT *names = NULL;
     Command later;
@@ -465,13 +243,13 @@ static void believes_no_former_run(DatabaseType type)
 static void what_a_former_run_copied_is_not_believed(void **state)
 {
     (void)state;
-    for_both_types(believes_no_former_run);
+    copy_lab_both(believes_no_former_run);
 }
 
 /* Between two attempts of one run a table was emptied there, and a row was changed here. */
 static void copies_again_what_changed(DatabaseType type)
 {
-    AUTO(Lab) *lab = lab_new(type);
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     FACTS_AUTO(evidence);
     AUTO_TEXT *changed = NULL;
 
@@ -490,13 +268,13 @@ static void copies_again_what_changed(DatabaseType type)
 static void what_changed_since_an_attempt_is_copied_again(void **state)
 {
     (void)state;
-    for_both_types(copies_again_what_changed);
+    copy_lab_both(copies_again_what_changed);
 }
 
 /* A wrong agent.xml: both logins lead to one database. */
 static void refuses_one_database(DatabaseType type)
 {
-    AUTO(Lab) *lab = lab_new(type);
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     AgentDatabase wrong = *lab->database;
     FACTS_AUTO(evidence);
     AUTO_TEXT *rows = NULL;
@@ -517,14 +295,14 @@ static void refuses_one_database(DatabaseType type)
 static void a_database_is_never_copied_into_itself_or_cleared_as_its_own_copy(void **state)
 {
     (void)state;
-    for_both_types(refuses_one_database);
+    copy_lab_both(refuses_one_database);
 }
 
 /* The servers' account owns a schema of its own there, and found it by a setting of the database.
  */
 static void the_account_can_use_what_postgresql_copied(void **state)
 {
-    AUTO(Lab) *lab = lab_new(DATABASE_POSTGRESQL);
+    AUTO(CopyLab) *lab = copy_lab_new(DATABASE_POSTGRESQL);
     FACTS_AUTO(evidence);
     AUTO_TEXT *may = NULL;
 
@@ -555,7 +333,7 @@ static void the_account_can_use_what_postgresql_copied(void **state)
 
 /* After a copy: changes something in staging's table and asks which row differs. */
 static void expect_difference(
-    Lab *lab, const char *table_name, const char *change, const char *expected)
+    CopyLab *lab, const char *table_name, const char *change, const char *expected)
 {
     AUTO(CopyCatalogue) *catalogue = NULL;
     AUTO(Database) *reader = lab_open(lab->database, SIDE_PRODUCTION);
@@ -582,7 +360,7 @@ static void expect_difference(
 
 static void finds_changed_rows(DatabaseType type)
 {
-    AUTO(Lab) *lab = lab_new(type);
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     FACTS_AUTO(evidence);
 
     lab_agent_succeeds(lab->agent, &handler_copy_database, &lab->command, &evidence);
@@ -598,12 +376,12 @@ static void finds_changed_rows(DatabaseType type)
 static void a_changed_row_is_found_and_named_by_its_key(void **state)
 {
     (void)state;
-    for_both_types(finds_changed_rows);
+    copy_lab_both(finds_changed_rows);
 }
 
 static void a_row_that_is_there_once_more_is_found(void **state)
 {
-    AUTO(Lab) *lab = lab_new(DATABASE_POSTGRESQL);
+    AUTO(CopyLab) *lab = copy_lab_new(DATABASE_POSTGRESQL);
     FACTS_AUTO(evidence);
 
     (void)state;
@@ -614,7 +392,7 @@ static void a_row_that_is_there_once_more_is_found(void **state)
 
 static void copies_layout(DatabaseType type, const char *layout, unsigned megabytes)
 {
-    AUTO(Lab) *lab = lab_new(type);
+    AUTO(CopyLab) *lab = copy_lab_new(type);
     FACTS_AUTO(evidence);
     Millis started;
 
@@ -657,8 +435,6 @@ int main(void)
         cmocka_unit_test(an_abort_leaves_staging_empty_and_usable),
         cmocka_unit_test(a_copy_that_was_killed_anywhere_ends_the_same),
         cmocka_unit_test(the_account_can_use_what_postgresql_copied),
-        cmocka_unit_test(after_a_kill_only_chunks_in_flight_are_copied_again),
-        cmocka_unit_test(a_chunk_that_changed_is_copied_again),
         cmocka_unit_test(what_a_former_run_copied_is_not_believed),
         cmocka_unit_test(what_changed_since_an_attempt_is_copied_again),
         cmocka_unit_test(a_database_is_never_copied_into_itself_or_cleared_as_its_own_copy),

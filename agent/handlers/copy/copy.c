@@ -198,8 +198,8 @@ static bool read_again(Copy *copy, bool *ret_holds, Error *error)
 }
 
 /*
- * The ledger says complete, and staging still has every table with as many rows. Unless it was
- * apply() that has just proven all, definitions and rows are read and compared again.
+ * The ledger says complete. Unless apply() has just proven all, definitions and rows of staging are
+ * read and compared with it again.
  */
 static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *error)
 {
@@ -216,8 +216,9 @@ static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *e
     if (owner != STAGING_OURS || !known)
         return true;
     copy.copied = copied_parse(known);
-    if (!copied_is_there(copy.copied, copy.staging, ret_holds, error) ||
-        (!facts_get(io->evidence, ENGINE_RAN) && !read_again(&copy, ret_holds, error)))
+    *ret_holds = facts_get(io->evidence, ENGINE_RAN) != NULL;
+    if (!*ret_holds && (!copied_is_there(copy.copied, copy.staging, ret_holds, error) ||
+                           !read_again(&copy, ret_holds, error)))
         return false;
     if (*ret_holds)
         copied_add_evidence(copy.copied, io->evidence);

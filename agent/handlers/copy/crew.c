@@ -80,11 +80,21 @@ static CrewTask *next_task(Crew *crew)
     return task;
 }
 
+/* With the lock: behind those that are done already. */
+static void add_done(Crew *crew, CrewTask *task)
+{
+    CrewTask **end = &crew->done;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = task;
+}
+
 static void give_back(Crew *crew, CrewTask *task)
 {
     must(pthread_mutex_lock(&crew->lock) == 0);
-    task->next = crew->done;
-    crew->done = task;
+    task->next = NULL;
+    add_done(crew, task);
     must(pthread_cond_signal(&crew->task_done) == 0);
     must(pthread_mutex_unlock(&crew->lock) == 0);
 }
@@ -104,8 +114,8 @@ static void *run_worker(void *self)
 
     while ((task = next_task(worker->crew))) {
         task->error = (Error){ 0 };
-        if (open_hand(worker, &task->error))
-            (void)task->work(task, &worker->hand, &task->error); /* the error tells */
+        if (!open_hand(worker, &task->error) || !task->work(task, &worker->hand, &task->error))
+            close_hand(worker); /* what failed half-way is not used again */
         give_back(worker->crew, task);
     }
     close_hand(worker);
@@ -184,22 +194,13 @@ static void end_all(Crew *crew)
     must(pthread_mutex_unlock(&crew->lock) == 0);
 }
 
-static void move_to_done(Crew *crew)
-{
-    CrewTask **end = &crew->done;
-
-    while (*end)
-        end = &(*end)->next;
-    *end = crew->waiting;
-    crew->waiting = NULL;
-}
-
 void crew_stop(Crew *crew)
 {
     end_all(crew);
     for (size_t i = 0; i < crew->order->threads; i++)
         must(pthread_join(crew->workers[i].thread, NULL) == 0);
-    move_to_done(crew); /* nobody else is there any more */
+    add_done(crew, crew->waiting); /* nobody else is there any more */
+    crew->waiting = NULL;
 }
 
 void crew_free(Crew *crew)

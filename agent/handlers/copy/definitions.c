@@ -2,9 +2,35 @@
 
 #include "common/model/finding.h"
 
+#define SHOWN_BEFORE 40 /* bytes of a text that are the same on both sides */
+
 static bool step_is_compared(CopyStepKind kind)
 {
     return kind != COPY_STEP_OWNER; /* roles may differ between the servers */
+}
+
+/* Where two texts are shown from, so that what differs is seen: a little before it. */
+static size_t where_to_show(const char *a, const char *b)
+{
+    size_t at = 0;
+
+    while (a[at] != '\0' && a[at] == b[at])
+        at++;
+    at = at > SHOWN_BEFORE ? at - SHOWN_BEFORE : 0;
+    while (at > 0 && ((unsigned char)a[at] & 0xc0) == 0x80) /* not amid a character */
+        at--;
+    return at;
+}
+
+static bool fail_difference(
+    const DefinitionsOf *of, const char *what, const char *a, const char *b, Error *error)
+{
+    size_t at = where_to_show(a, b);
+    const char *dots = at > 0 ? "…" : "";
+
+    return error_set(error, ERROR_MISMATCH,
+        "%s is not the same on %s: production has '%s%.300s', %s '%s%.300s'", what, of->where, dots,
+        a + at, of->where, dots, b + at);
 }
 
 static bool compare_steps(
@@ -18,10 +44,8 @@ static bool compare_steps(
         while (j < b->step_count && !step_is_compared(b->steps[j].kind))
             j++;
         if (j == b->step_count || strcmp(a->steps[i].sql, b->steps[j].sql) != 0)
-            return error_set(error, ERROR_MISMATCH,
-                "%s is not the same on %s: production has '%.300s', %s '%.300s'", a->steps[i].name,
-                of->where, a->steps[i].sql, of->where,
-                j < b->step_count ? b->steps[j].sql : "nothing more");
+            return fail_difference(of, a->steps[i].name, a->steps[i].sql,
+                j < b->step_count ? b->steps[j].sql : "nothing more", error);
         j++;
     }
     return true;
@@ -30,13 +54,12 @@ static bool compare_steps(
 static bool compare_table(
     const DefinitionsOf *of, const CopyTable *a, const CopyTable *b, Error *error)
 {
+    AUTO_TEXT *what = memory_format("table %s", a->name);
+
     if (!b)
         return error_set(error, ERROR_MISMATCH, "table %s is not on %s", a->name, of->where);
-    if (strcmp(a->create, b->create) != 0)
-        return error_set(error, ERROR_MISMATCH,
-            "table %s is not the same on %s: production has '%.300s', %s '%.300s'", a->name,
-            of->where, a->create, of->where, b->create);
-    return true;
+    return strcmp(a->create, b->create) == 0 ||
+           fail_difference(of, what, a->create, b->create, error);
 }
 
 /* The digits before the second dot: servers of one such version write definitions alike. */

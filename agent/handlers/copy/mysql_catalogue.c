@@ -232,6 +232,7 @@ static bool add_orphan_steps(Reading *reading, Error *error)
     for (size_t i = 0; i < rows.count;) {
         AUTO_TEXT *child = database_quote_name(database, rows.rows[i][1]);
         AUTO_TEXT *parent = database_quote_name(database, rows.rows[i][4]);
+        AUTO_TEXT *target = database_quote_name(database, rows.rows[i][5]);
         size_t first = i;
         TEXT_AUTO(join, DDL_MAX);
         TEXT_AUTO(given, DDL_MAX);
@@ -240,16 +241,16 @@ static bool add_orphan_steps(Reading *reading, Error *error)
                strcmp(rows.rows[i][1], rows.rows[first][1]) == 0;
              i++) {
             AUTO_TEXT *column = database_quote_name(database, rows.rows[i][2]);
-            AUTO_TEXT *target = database_quote_name(database, rows.rows[i][5]);
+            AUTO_TEXT *other = database_quote_name(database, rows.rows[i][5]);
 
-            text_add(&join, "%sc.%s = p.%s", i > first ? " AND " : "", column, target);
+            text_add(&join, "%sc.%s = p.%s", i > first ? " AND " : "", column, other);
             text_add(&given, " AND c.%s IS NOT NULL", column);
         }
         catalogue_add_step(catalogue, COPY_STEP_ORPHANS,
             catalogue_format(catalogue, "%s.%s", rows.rows[first][1], rows.rows[first][0]), NULL,
             catalogue_format(catalogue,
-                "SELECT COUNT(*) FROM %s c WHERE NOT EXISTS (SELECT 1 FROM %s p WHERE %s)%s", child,
-                parent, join.bytes, given.bytes));
+                "SELECT COUNT(*) FROM %s c LEFT JOIN %s p ON %s WHERE p.%s IS NULL%s", child,
+                parent, join.bytes, target, given.bytes));
     }
     return true;
 }

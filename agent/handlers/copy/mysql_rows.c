@@ -24,19 +24,30 @@ static bool share_snapshot(Database *database, char **ret, Error *error)
     return true;
 }
 
-static bool begin_writing(Database *database, Error *error)
+/* A setting that only some servers have, or let a session have. */
+static bool set_where_possible(Database *database, const char *setting, Error *error)
 {
+    AUTO_TEXT *sql = memory_format("SET SESSION %s", setting);
     Error refused = { 0 };
 
-    /* TIMESTAMP columns are made as they are written, without implicit defaults. */
-    if (!database_run(
-            database, "SET SESSION explicit_defaults_for_timestamp = 1", NULL, &refused) &&
-        refused.kind != ERROR_DATABASE)
-        return error_set(error, refused.kind, "%s", refused.text);
-    /* Where the session may not set it, a difference shows when definitions are compared. */
-    return database_run(database,
-        "SET SESSION foreign_key_checks = 0, unique_checks = 1, character_set_results = NULL", NULL,
-        error);
+    return database_run(database, sql, NULL, &refused) || refused.kind == ERROR_DATABASE ||
+           error_set(error, refused.kind, "%s", refused.text);
+}
+
+/*
+ * TIMESTAMP columns are made as they are written, without implicit defaults: where that cannot be
+ * set, a difference shows when definitions are compared. MariaDB joins by hash tables, which counts
+ * orphans in half the time, only where it is told to; MySQL does by itself.
+ */
+static bool begin_writing(Database *database, Error *error)
+{
+    return set_where_possible(database, "explicit_defaults_for_timestamp = 1", error) &&
+           set_where_possible(
+               database, "join_cache_level = 4, join_buffer_size = 33554432", error) &&
+           database_run(database,
+               "SET SESSION foreign_key_checks = 0, unique_checks = 1,"
+               " character_set_results = NULL",
+               NULL, error);
 }
 
 static char *select_rows(const RowsChunk *chunk)
