@@ -1,6 +1,7 @@
 #include "agent/core/profile.h"
 
 #include <assert.h>
+#include <strings.h>
 
 static const char *const setting_kind_names[] = {
     [SETTING_CARRY_TEXT] = "carry-text",
@@ -31,6 +32,14 @@ ProfileSettingKind setting_kind_from_name(const char *name)
     while (kind < SETTING_KIND_COUNT && strcmp(setting_kind_names[kind], name) != 0)
         kind++;
     return kind;
+}
+
+bool profile_changes_table(const Profile *profile, const char *table)
+{
+    for (size_t i = 0; i < profile->changed_table_count; i++)
+        if (strcasecmp(profile->changed_tables[i], table) == 0)
+            return true;
+    return false;
 }
 
 void profile_free(Profile *profile)

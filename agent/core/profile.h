@@ -180,5 +180,7 @@ struct Profile {
 };
 
 void profile_free(Profile *profile);
+/* Whether a migration may change or create the table, whatever the case of the name. */
+bool profile_changes_table(const Profile *profile, const char *table) __attribute__((nonnull));
 
 DEFINE_AUTO(Profile, profile_free)

@@ -137,14 +137,6 @@ static void assert_like_a_fresh_database(World *world, const char *layout)
     assert_string_equal(difference.bytes, "too much:\nmissing:\n");
 }
 
-static bool is_changed(const Profile *profile, const char *table)
-{
-    for (size_t i = 0; i < profile->changed_table_count; i++)
-        if (strcasecmp(profile->changed_tables[i], table) == 0)
-            return true;
-    return false;
-}
-
 static bool add_name(void *self, const DatabaseRow *row, Error *error)
 {
     (void)error;
@@ -189,7 +181,7 @@ static char *digests_of_the_rest(World *world)
         const char *table = tables.items[i].name;
         AUTO_TEXT *digest = NULL;
 
-        if (is_changed(world->profile, table))
+        if (profile_changes_table(world->profile, table))
             continue;
         digest = world->config->type == DATABASE_MYSQL
                      ? checksum_of(world->database, table)

@@ -368,7 +368,7 @@ class Filler:
         self.of_later_layouts(*first, domains)
         self.rows("UM_HYBRID_REMEMBER_ME", "UM_ID, UM_USER_NAME, UM_COOKIE_VALUE, "
                   "UM_CREATED_TIME, UM_TENANT_ID",
-                  [(1, "admin", "cookie", "2013-05-04 10:00:00", SUPER_TENANT)])
+                  [(self.new_id("UM_HYBRID_REMEMBER_ME"), "admin", "cookie", "2013-05-04 10:00:00", SUPER_TENANT)])
 
     # counters
 

@@ -97,6 +97,8 @@ static void the_shipped_profile_is_whole(void **state)
     assert_int_equal(profile->layout_count, 4);
     assert_int_equal(profile->migration_count, 4);
     assert_int_equal(profile->changed_table_count, 13);
+    assert_true(profile_changes_table(profile, "um_domain"));
+    assert_false(profile_changes_table(profile, "REG_LOG"));
     assert_int_equal(profile->fresh_count, DATABASE_TYPE_COUNT);
     assert_int_equal(profile->https_port, 9443);
     assert_string_equal(profile->pid_file, "wso2carbon.pid");

@@ -18,39 +18,37 @@ static void take_difference(void *self, const LayoutDifference *difference)
     facts_add(difference->tolerated ? &differences->tolerated : &differences->harmful, words, "");
 }
 
-static bool is_changed(const Profile *profile, const char *table)
-{
-    for (size_t i = 0; i < profile->changed_table_count; i++)
-        if (strcasecmp(profile->changed_tables[i], table) == 0)
-            return true;
-    return false;
-}
-
 /* Keeps what belongs to tables that no migration touches. */
 static void keep_unchanged(Facts *things, const Profile *profile)
 {
     Facts kept = { 0 };
 
     for (size_t i = 0; i < things->count; i++)
-        if (things->items[i].name[0] && !is_changed(profile, things->items[i].name))
+        if (things->items[i].name[0] && !profile_changes_table(profile, things->items[i].name))
             facts_add(&kept, things->items[i].name, things->items[i].value);
     facts_done(things);
     *things = kept;
 }
 
+bool fresh_layout_form(const Profile *profile, DatabaseType type, LayoutForm *ret, Error *error)
+{
+    for (size_t i = 0; i < profile->fresh_count; i++)
+        if (profile->fresh[i].type == type)
+            return layout_form_parse(profile->fresh[i].text, ret, error);
+    return true;
+}
+
 bool fresh_layout_compare(Database *database, const Profile *profile, FreshScope scope,
     FreshDifferences *ret, Error *error)
 {
-    const ProfileFresh *fresh = NULL;
     LAYOUT_FORM_AUTO(form);
     FACTS_AUTO(found);
 
-    for (size_t i = 0; i < profile->fresh_count && !fresh; i++)
-        if (profile->fresh[i].type == database_type(database))
-            fresh = &profile->fresh[i];
-    if (!fresh)
+    if (!fresh_layout_form(profile, database_type(database), &form, error))
+        return false;
+    if (form.things.count == 0)
         return true;
-    if (!layout_form_parse(fresh->text, &form, error) || !layout_describe(database, &found, error))
+    if (!layout_describe(database, &found, error))
         return false;
     if (scope == FRESH_UNCHANGED) {
         keep_unchanged(&form.things, profile);

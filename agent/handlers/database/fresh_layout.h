@@ -4,7 +4,7 @@
  * A database of the target layout beside a fresh one, as the profile declares it. What a profile
  * does not declare for a type is not compared: no difference.
  *
- * Owns: the Facts are the caller's. Errors: those of database.h.
+ * Owns: what is returned is the caller's. Errors: those of database.h.
  */
 
 #include "agent/core/layout_form.h"
@@ -23,6 +23,9 @@ typedef struct FreshDifferences {
     size_t compared;          /* things that a fresh database has */
 } FreshDifferences;
 
+/* As declared; empty when the profile declares none. */
+bool fresh_layout_form(const Profile *profile, DatabaseType type, LayoutForm *ret, Error *error)
+    __attribute__((nonnull, warn_unused_result));
 bool fresh_layout_compare(Database *database, const Profile *profile, FreshScope scope,
     FreshDifferences *ret, Error *error) __attribute__((nonnull, warn_unused_result));
 void fresh_differences_done(FreshDifferences *differences) __attribute__((nonnull));

@@ -1,7 +1,9 @@
 #include "agent/handlers/inspection/database_checks.h"
 
+#include "agent/handlers/database/query_rows.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/os/clock.h"
 
 const char *database_side_name(DatabaseSide side)
 {
@@ -10,8 +12,11 @@ const char *database_side_name(DatabaseSide side)
 
 bool database_checks_open(Inspection *inspection, DatabaseSide side, Error *error)
 {
-    return database_open(inspection->config, side, NULL, &database_limits_default,
-               &inspection->side[side], error) &&
+    static const DatabaseLimits limits = {
+        .connect_s = 10, .statement_s = INSPECTION_STATEMENT_S, .lock_s = 10
+    };
+
+    return database_open(inspection->config, side, NULL, &limits, &inspection->side[side], error) &&
            database_only_reads(inspection->side[side], error);
 }
 
@@ -47,8 +52,14 @@ void database_checks_run(Inspection *inspection, const DatabaseCheck *checks)
     for (const DatabaseCheck *check = checks; check->id; check++) {
         Error error = { 0 };
 
-        if (!has_what_it_needs(inspection, check->need) || check->run(inspection, check, &error))
+        if (!has_what_it_needs(inspection, check->need) ||
+            (database_checks_in_time(inspection, &error) && check->run(inspection, check, &error)))
             continue;
+        if (error.kind == ERROR_TIMEOUT && inspection->until > 0) {
+            finding_add(inspection->io->evidence, check->id, FINDING_WARN,
+                "rehearse, which has more time", "not known in time: %s", error.text);
+            continue;
+        }
         finding_add(inspection->io->evidence, check->id, FINDING_FAIL,
             "see that the agent's login may ask this", "cannot be checked: %s", error.text);
     }
@@ -60,6 +71,13 @@ void database_checks_done(Inspection *inspection)
         database_close(inspection->side[side]);
         inspection->side[side] = NULL;
     }
+}
+
+bool database_checks_in_time(const Inspection *inspection, Error *error)
+{
+    if (inspection->until == 0 || clock_now() < inspection->until)
+        return true;
+    return error_set(error, ERROR_TIMEOUT, "looking at the database has taken %d s", INSPECTION_S);
 }
 
 typedef struct List {
@@ -104,4 +122,49 @@ bool database_checks_number(Database *database, const char *sql, uint64_t *ret, 
         return error_set(error, ERROR_DATABASE, "'%s' is not a number", value);
     *ret = number;
     return true;
+}
+
+bool database_checks_tally(Inspection *inspection, const char *queries, const char *unit,
+    uint64_t *ret_sum, char **ret_words, Error *error)
+{
+    Database *database = inspection->side[SIDE_PRODUCTION];
+    AUTO(Arena) *arena = arena_new();
+    TEXT_AUTO(words, ERROR_TEXT_MAX / 2);
+    QueryRows rows;
+
+    *ret_sum = 0;
+    if (!query_rows(database, arena, queries, &rows, error))
+        return false;
+    for (size_t i = 0; i < rows.count; i++) {
+        uint64_t count = 0;
+
+        if (!database_checks_in_time(inspection, error) ||
+            !database_checks_number(database, rows.rows[i][1], &count, error))
+            return false;
+        if (count > 0)
+            text_add(&words, "%s%s: %llu %s", *ret_sum > 0 ? "; " : "", rows.rows[i][0],
+                (unsigned long long)count, unit);
+        *ret_sum += count;
+    }
+    *ret_words = text_take(&words);
+    return true;
+}
+
+static bool take_second(void *self, const DatabaseRow *row, Error *error)
+{
+    char **value = self;
+
+    (void)error;
+    free(*value);
+    *value = memory_text(row->values[1] ? row->values[1] : "");
+    return true;
+}
+
+bool database_checks_variable(Database *database, const char *name, char **ret, Error *error)
+{
+    AUTO_TEXT *quoted = database_quote(database, name);
+    AUTO_TEXT *sql = memory_format("SHOW GLOBAL VARIABLES WHERE Variable_name = %s", quoted);
+
+    *ret = NULL;
+    return database_query(database, sql, take_second, ret, error);
 }

@@ -9,6 +9,7 @@
 #include "agent/handlers/database/database_target.h"
 #include "agent/handlers/inspection/database_checks.h"
 #include "agent/handlers/table.h"
+#include "common/os/clock.h"
 
 static bool read_facts(Inspection *inspection, Error *error)
 {
@@ -33,7 +34,9 @@ static bool read_facts(Inspection *inspection, Error *error)
 
 static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *error)
 {
-    Inspection inspection = { .io = io, .command = command };
+    Inspection inspection = {
+        .io = io, .command = command, .until = clock_now() + (Millis)1000 * INSPECTION_S
+    };
     bool known;
 
     if (!target_config(io, command, &inspection.config, error))
@@ -43,7 +46,10 @@ static bool probe(AgentIo *io, const Command *command, bool *ret_holds, Error *e
     known = read_facts(&inspection, error);
     if (known) {
         database_checks_run(&inspection, staging_checks);
+        database_checks_run(&inspection, server_checks);
         database_checks_run(&inspection, production_checks);
+        database_checks_run(&inspection, size_checks);
+        database_checks_run(&inspection, data_checks);
     }
     database_checks_done(&inspection);
     *ret_holds = known;

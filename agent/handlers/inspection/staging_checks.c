@@ -230,9 +230,22 @@ static bool check_name_case(Inspection *inspection, const DatabaseCheck *check, 
 /* Names without a schema have to lead to the copied tables as they led to those of production. */
 static bool check_search_path(Inspection *inspection, const DatabaseCheck *check, Error *error)
 {
+    AUTO_TEXT *account = NULL;
+    AUTO_TEXT *sql = NULL;
+
     if (inspection->config->type != DATABASE_POSTGRESQL)
         return true; /* a database of MySQL has no schemas */
-    return compare_value(inspection, check, "SELECT current_setting('search_path')", error);
+    account = database_quote(inspection->side[SIDE_PRODUCTION],
+        facts_get_or(&inspection->command->args, ARG_ACCOUNT, ""));
+    sql = memory_format(
+        "SELECT current_setting('search_path') || COALESCE((SELECT ', and for the account '"
+        " || STRING_AGG(c, ' ' ORDER BY s.setdatabase, c) FROM pg_db_role_setting s"
+        " JOIN pg_roles r ON r.oid = s.setrole CROSS JOIN UNNEST(s.setconfig) c"
+        " LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s"
+        " AND (s.setdatabase = 0 OR d.datname = current_database())"
+        " AND c LIKE 'search_path=%%'), '')",
+        account);
+    return compare_value(inspection, check, sql, error);
 }
 
 /* what is in it, and what we may do there */
