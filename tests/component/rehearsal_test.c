@@ -219,6 +219,60 @@ static void a_rehearsal_migrates_a_copy_and_leaves_nothing(void **state)
     for_both_types(is_rehearsed);
 }
 
+/* By what the server itself wrote down: MariaDB's general log, PostgreSQL's counters. */
+static void begin_watching(Lab *lab)
+{
+    if (lab->database->type == DATABASE_MYSQL) {
+        lab_run(lab->production, "SET GLOBAL log_output = 'TABLE'");
+        lab_run(lab->production, "TRUNCATE mysql.general_log");
+        lab_run(lab->production, "SET GLOBAL general_log = ON");
+    } else {
+        free(lab_value(lab->production, "SELECT pg_stat_force_next_flush()"));
+    }
+}
+
+/* Statements that changed or locked something; on PostgreSQL, rows that were changed. */
+static char *what_was_changed(Lab *lab)
+{
+    if (lab->database->type == DATABASE_POSTGRESQL)
+        return lab_value(lab->production,
+            "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database"
+            " WHERE datname = current_database()");
+    lab_run(lab->production, "SET GLOBAL general_log = OFF");
+    return lab_value(lab->production,
+        "SELECT COUNT(*) FROM mysql.general_log WHERE command_type IN ('Query', 'Execute')"
+        " AND CONVERT(argument USING utf8mb4) REGEXP '^[[:space:]]*(INSERT|UPDATE|DELETE|REPLACE|"
+        "LOAD|CREATE|ALTER|DROP|TRUNCATE|RENAME|GRANT|REVOKE|LOCK|FLUSH|OPTIMIZE|ANALYZE|KILL)'");
+}
+
+static void only_reads(DatabaseType type)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    AUTO_TEXT *before = NULL;
+    AUTO_TEXT *after = NULL;
+    AUTO_TEXT *seen = NULL;
+    FACTS_AUTO(evidence);
+
+    begin_watching(lab);
+    before = type == DATABASE_MYSQL ? memory_text("0") : what_was_changed(lab);
+    succeeds(lab, COMMAND_REHEARSE_BACKUP, &evidence);
+    succeeds(lab, COMMAND_REHEARSE_MIGRATION, &evidence);
+    succeeds(lab, COMMAND_REHEARSE_CHECKPOINT, &evidence);
+    succeeds(lab, COMMAND_END_REHEARSAL, &evidence);
+    after = what_was_changed(lab);
+    assert_string_equal(before, after);
+    if (type == DATABASE_POSTGRESQL)
+        return;
+    seen = lab_value(lab->production, "SELECT COUNT(*) > 20 FROM mysql.general_log");
+    assert_string_equal(seen, "1"); /* the log was on */
+}
+
+static void production_is_read_and_never_locked(void **state)
+{
+    (void)state;
+    for_both_types(only_reads);
+}
+
 /* A server's writing, between the snapshot that was digested and the dump. */
 static Database *writer;
 
@@ -359,6 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rehearsal_migrates_a_copy_and_leaves_nothing),
+        cmocka_unit_test(production_is_read_and_never_locked),
         cmocka_unit_test(servers_may_write_meanwhile),
         cmocka_unit_test(duplicates_that_break_a_key_are_named_before_the_night),
         cmocka_unit_test(a_production_that_changed_is_noticed),

@@ -1,4 +1,4 @@
-"""A rehearsal beside servers that work: it finds what would break the night, and changes nothing."""
+"""A rehearsal beside servers at work finds what would break the night, and changes nothing."""
 import contextlib
 import json
 import os
