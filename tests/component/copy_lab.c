@@ -58,6 +58,7 @@ static const char *const pg_source[] = {
     "CREATE TABLE \"Emp\"\"ty\" (a int)",
     "CREATE SCHEMA other",
     "CREATE TABLE other.parent (a int PRIMARY KEY)",
+    "ALTER TABLE odd ALTER COLUMN b SET STORAGE EXTERNAL, ALTER COLUMN c SET COMPRESSION pglz",
     "COMMENT ON COLUMN odd.b IS 'it''s'",
     "GRANT SELECT ON parent TO PUBLIC",
     "CREATE VIEW seen AS SELECT id FROM parent",

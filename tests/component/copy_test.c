@@ -115,6 +115,8 @@ static void postgresql_server_itself_sees_no_difference(void **state)
         " ',' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace ="
         " 'public'::regnamespace",
         "SELECT col_description('odd'::regclass, 2)",
+        "SELECT string_agg(concat(attname, attstorage, attcompression), ',' ORDER BY attnum)"
+        " FROM pg_attribute WHERE attrelid = 'odd'::regclass AND attnum > 0",
         NULL,
     };
     AUTO(CopyLab) *lab = copy_lab_new(DATABASE_POSTGRESQL);

@@ -85,8 +85,9 @@ static bool refuse_company(const Copy *copy, Error *error)
     return true;
 }
 
-/* What an attempt made from another definition, or a finished copy that no longer holds, goes. */
-static bool clear_outdated(const Copy *copy, Error *error)
+/* What an attempt made from another definition, or a finished copy that no longer holds, goes.
+ * *ret_empty: nothing is there. */
+static bool clear_outdated(const Copy *copy, bool *ret_empty, Error *error)
 {
     char definition[SHA256_HEX_BYTES];
     AUTO_TEXT *known = NULL;
@@ -94,11 +95,13 @@ static bool clear_outdated(const Copy *copy, Error *error)
     uint64_t dropped;
 
     describe_definition(copy->catalogue, definition);
+    *ret_empty = false;
     if (!copy_ledger_recall(&copy->ledger, "definition", &known, error) ||
         !copy_ledger_recall(&copy->ledger, "complete", &complete, error))
         return false;
     if (known && strcmp(known, definition) == 0 && !complete)
         return true;
+    *ret_empty = true;
     return (!known || refuse_company(copy, error)) &&
            staging_drop_all(copy->staging, &dropped, error) &&
            staging_forget_content(copy->io, copy->command, error) &&
@@ -138,6 +141,21 @@ static void tell_leftovers(const Copy *copy)
     }
 }
 
+/* PostgreSQL: how large values are compressed on staging, which may not be production's way. */
+static bool tell_compression(const Copy *copy, Error *error)
+{
+    AUTO_TEXT *method = NULL;
+
+    if (copy->catalogue->type != DATABASE_POSTGRESQL)
+        return true;
+    if (!database_value(copy->staging, "SELECT current_setting('default_toast_compression', true)",
+            &method, error))
+        return false;
+    if (method)
+        facts_add(copy->io->evidence, "~toast-compression", method);
+    return true;
+}
+
 /* Everything is on disk at the servers before it is written down as complete. */
 static bool complete(const Copy *copy, Error *error)
 {
@@ -146,7 +164,7 @@ static bool complete(const Copy *copy, Error *error)
 
     if (!run_steps(copy, COPY_STEP_COUNTER, error) || !run_steps(copy, COPY_STEP_OWNER, error) ||
         !definitions_compare(&definitions, copy->io->evidence, error) ||
-        !rows_make_durable(copy->staging, error))
+        !rows_make_durable(copy->staging, error) || !tell_compression(copy, error))
         return false;
     tell_leftovers(copy);
     return copy_ledger_remember(&copy->ledger, "complete", copied_text(copy->copied), error);
@@ -167,10 +185,11 @@ bool copy_apply(AgentIo *io, const Command *command, const CopyTuning *tuning, E
 {
     COPY_AUTO(copy);
     EngineOrder order;
+    bool empty;
 
     copy.copied = copied_new();
     if (!copy_of(io, command, &copy, error) || !open_both(&copy, error) ||
-        !clear_outdated(&copy, error) || !run_steps(&copy, COPY_STEP_BEFORE, error))
+        !clear_outdated(&copy, &empty, error) || !run_steps(&copy, COPY_STEP_BEFORE, error))
         return false;
     order = (EngineOrder){ .io = io,
         .config = copy.config,
@@ -179,7 +198,8 @@ bool copy_apply(AgentIo *io, const Command *command, const CopyTuning *tuning, E
         .catalogue = copy.catalogue,
         .production = copy.production,
         .staging = copy.staging,
-        .ledger = &copy.ledger };
+        .ledger = &copy.ledger,
+        .empty = empty };
     return engine_run(&order, copy.copied, error) && complete(&copy, error);
 }
 

@@ -34,6 +34,7 @@ typedef struct EngineOrder {
     Database *production;           /* in the snapshot that all share where that is possible */
     Database *staging;              /* for questions between the tasks */
     CopyLedger *ledger;
+    bool empty; /* staging has no table */
 } EngineOrder;
 
 #define ENGINE_RAN "~chunks" /* is in the evidence when it did */

@@ -26,6 +26,7 @@ typedef struct EngineTask {
     const CopyCatalogue *catalogue;
     TableJob *job; /* read by the thread; changed by the main thread alone */
     size_t number; /* of the chunk or part */
+    bool drops;    /* TASK_MAKE: the table may be there */
     const CopyStep *step;
     RowDigest *digests; /* what was found: one, or one for each chunk (TASK_SORT) */
     uint64_t orphans;

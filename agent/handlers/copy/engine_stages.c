@@ -26,6 +26,7 @@ static void add_numbered(Engine *engine, TaskKind kind, TableJob *job, size_t nu
     EngineTask *task = engine_task_new(kind, job);
 
     task->number = number;
+    task->drops = !engine->order->empty;
     add_task(engine, task);
 }
 

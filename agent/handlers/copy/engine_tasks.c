@@ -16,7 +16,7 @@ static bool make(EngineTask *task, const CrewHand *hand, Error *error)
     AUTO_TEXT *drop = memory_format("DROP TABLE IF EXISTS %s%s", table->quoted,
         database_type(hand->staging) == DATABASE_POSTGRESQL ? " CASCADE" : "");
 
-    return (database_run(hand->staging, drop, NULL, error) &&
+    return ((!task->drops || database_run(hand->staging, drop, NULL, error)) &&
                database_run(hand->staging, table->create, NULL, error)) ||
            error_prefix(error, "making %s: ", table->name);
 }

@@ -26,7 +26,7 @@ char *pg_quoted_name(const PgReading *reading, const char *schema, const char *n
 }
 
 /* table's oid, name, type, collation, default, not null, identity, generated, sequence of the
- * identity, is in the key, type is safe in binary */
+ * identity, is in the key, type is safe in binary, compression and storage where not the default */
 enum {
     COLUMN_TABLE,
     COLUMN_NAME,
@@ -39,9 +39,11 @@ enum {
     COLUMN_SEQUENCE,
     COLUMN_KEY,
     COLUMN_BINARY,
+    COLUMN_COMPRESSION,
+    COLUMN_STORAGE,
 };
 
-/* attgenerated came with 12: asked for through JSON it may be absent. */
+/* attgenerated came with 12, attcompression with 14: asked for through JSON they may be absent. */
 static const char columns_query[] =
     "SELECT a.attrelid::text, a.attname, format_type(a.atttypid, a.atttypmod),"
     " CASE WHEN a.attcollation <> t.typcollation THEN"
@@ -61,7 +63,10 @@ static const char columns_query[] =
     "   AND NOT (0 = ANY (i.indkey::int2[]))"
     "   ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1)::int, 0),"
     " (tn.nspname = 'pg_catalog' AND t.typsend <> 0 AND t.typname NOT LIKE 'reg%'"
-    "   AND t.typname NOT LIKE '\\_reg%' AND t.typtype = 'b')::int"
+    "   AND t.typname NOT LIKE '\\_reg%' AND t.typtype = 'b')::int,"
+    " CASE to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,"
+    " CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN'"
+    "   WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END"
     " FROM pg_attribute a"
     " JOIN pg_class c ON c.oid = a.attrelid"
     " JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -73,6 +78,8 @@ static const char columns_query[] =
 static void add_definition(Text *create, const char *const *row)
 {
     text_add(create, " %s", row[COLUMN_TYPE]);
+    if (row[COLUMN_COMPRESSION])
+        text_add(create, " COMPRESSION %s", row[COLUMN_COMPRESSION]);
     if (row[COLUMN_COLLATION])
         text_add(create, " COLLATE %s", row[COLUMN_COLLATION]);
     if (row[COLUMN_IDENTITY][0] != '\0')
@@ -84,6 +91,22 @@ static void add_definition(Text *create, const char *const *row)
         text_add(create, " DEFAULT %s", row[COLUMN_DEFAULT]);
     if (row[COLUMN_NOT_NULL][0] == '1')
         text_add(create, " NOT NULL");
+}
+
+/* Rows that are copied lie as by default; those to come, as the column says. */
+static void add_storage(
+    PgReading *reading, const CopyTable *table, const char *quoted, const char *storage)
+{
+    const CopyStep step = { .kind = COPY_STEP_KEY,
+        .name = table->name,
+        .table = table->quoted,
+        .sql = storage ? catalogue_format(reading->catalogue,
+                             "ALTER TABLE %s ALTER COLUMN %s SET STORAGE %s", table->quoted, quoted,
+                             storage)
+                       : NULL };
+
+    if (storage)
+        catalogue_add_table_step(reading->catalogue, &step);
 }
 
 static void fill_columns(PgReading *reading, const char *oid, CopyTable *table, Text *create)
@@ -103,6 +126,7 @@ static void fill_columns(PgReading *reading, const char *oid, CopyTable *table, 
 
         text_add(create, "%s%s", defined++ > 0 ? ", " : "", quoted);
         add_definition(create, row);
+        add_storage(reading, table, quoted, row[COLUMN_STORAGE]);
         if (row[COLUMN_GENERATED][0] != '\0')
             continue;
         text_add(&columns, "%s%s", table->column_count > 0 ? ", " : "", quoted);
