@@ -18,6 +18,7 @@
     "          <username>" user "</username>\n"                                                    \
     "          <password>planted-secret</password>\n"                                              \
     "          <driverClassName>" driver "</driverClassName>\n"                                    \
+    "          <defaultAutoCommit>false</defaultAutoCommit>\n"                                     \
     "        </configuration>\n"                                                                   \
     "      </definition>\n"                                                                        \
     "    </datasource>\n"

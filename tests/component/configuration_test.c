@@ -533,7 +533,8 @@ static void an_inspection_of_sound_homes_has_no_failure(void **state)
     World *world = *state;
     static const char *const ids[] = { "CONF-PARSES", "CONF-DATASOURCE-TYPE", "CONF-REFERENCES",
         "CONF-USERS-DATASOURCE", "CONF-PRODUCTION-LEFT", "CONF-DRIVER-JAR", "CONF-LOCAL-REGISTRY",
-        "CONF-DATASOURCE-MATCHES", "CONF-ACCOUNT", "CONF-KEYSTORE", "CONF-SECURE-VAULT" };
+        "CONF-DATASOURCE-MATCHES", "CONF-ACCOUNT", "CONF-AUTOCOMMIT", "CONF-KEYSTORE",
+        "CONF-SECURE-VAULT" };
 
     configuration_findings(&world->worker.io, &world->node, &world->command);
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
@@ -578,6 +579,18 @@ static void a_shared_local_registry_is_a_warning(void **state)
     assert_int_equal(worst(world, "CONF-LOCAL-REGISTRY"), FINDING_WARN);
 }
 
+static void a_datasource_that_commits_by_itself_is_a_warning(void **state)
+{
+    World *world = *state;
+
+    replace_in(world->old_home, MASTER,
+        "          <driverClassName>com.mysql.jdbc.Driver</driverClassName>\n"
+        "          <defaultAutoCommit>false</defaultAutoCommit>\n",
+        "          <driverClassName>com.mysql.jdbc.Driver</driverClassName>\n");
+    configuration_findings(&world->worker.io, &world->node, &world->command);
+    assert_int_equal(worst(world, "CONF-AUTOCOMMIT"), FINDING_WARN);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -610,6 +623,7 @@ int main(void)
         TEST(an_inspection_names_what_is_wrong),
         TEST(exchanged_urls_are_found),
         TEST(a_shared_local_registry_is_a_warning),
+        TEST(a_datasource_that_commits_by_itself_is_a_warning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

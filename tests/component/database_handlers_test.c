@@ -699,6 +699,26 @@ static void rights_that_are_needed_late_are_asked_for_early(void **state)
     world->agent.databases = world->config;
 }
 
+static void rights_that_a_migration_needs_are_asked_for(void **state)
+{
+    World *world = *state;
+    AgentDatabase narrow = *world->config;
+
+    if (world->type == DATABASE_MYSQL)
+        lab_run(world->production,
+            "REVOKE CREATE, ALTER, INDEX, REFERENCES, DROP ON %s.* FROM '" ACCOUNT "'@'%%'",
+            world->config->name);
+    narrow.production = world->carbon.production;
+    world->agent.databases = &narrow;
+    assert_trouble(
+        world, world->type == DATABASE_MYSQL
+                   ? "FAIL DB-PRODUCTION-RIGHTS: the agent's login lacks: CREATE; ALTER; INDEX; "
+                     "REFERENCES; DROP; and "
+                   : "FAIL DB-PRODUCTION-RIGHTS: the agent's login lacks: CREATE on schema public; "
+                     "ownership of reg_");
+    world->agent.databases = world->config;
+}
+
 static void names_have_to_be_looked_up_alike(void **state)
 {
     World *world = *state;
@@ -791,6 +811,7 @@ int main(void)
         ON_BOTH(what_an_earlier_run_recorded_is_not_compared),
         ON_BOTH(staging_has_to_know_the_servers_account),
         ON_BOTH(rights_that_are_needed_late_are_asked_for_early),
+        ON_BOTH(rights_that_a_migration_needs_are_asked_for),
         ON("postgresql", names_have_to_be_looked_up_alike),
         ON_BOTH(what_cannot_be_copied_is_told_before_anything_stops),
     };

@@ -44,6 +44,7 @@ def datasource(name, jndi, url, user, password):
                     <username>{escape(user)}</username>
                     <password>{escape(password)}</password>
                     <driverClassName>{DRIVERS[kind]}</driverClassName>
+                    <defaultAutoCommit>false</defaultAutoCommit>
                     <maxActive>50</maxActive>
                     <maxWait>60000</maxWait>
                     <testOnBorrow>true</testOnBorrow>

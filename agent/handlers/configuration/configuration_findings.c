@@ -177,6 +177,31 @@ static void add_local_database_findings(
     }
 }
 
+/* The new release rolls back: it has the setting in its own file, older files may lack it. */
+static void add_auto_commit_findings(
+    Facts *evidence, const ConfigurationPlan *plan, const Datasources *list)
+{
+    size_t without = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const Datasource *datasource = &list->items[i];
+        const char *value = datasource->auto_commit ? datasource->auto_commit : "absent";
+
+        if (!datasource->url || !plan_database_of(plan, datasource->url) ||
+            strcasecmp(value, "false") == 0)
+            continue;
+        without++;
+        finding_add(evidence, "CONF-AUTOCOMMIT", FINDING_WARN,
+            "write <defaultAutoCommit>false</defaultAutoCommit> into its configuration: rollbacks "
+            "fail else",
+            "%s: defaultAutoCommit of datasource %s is %s", datasource->path, datasource->name,
+            value);
+    }
+    if (without == 0)
+        finding_add(evidence, "CONF-AUTOCOMMIT", FINDING_PASS, "",
+            "datasources of moved databases do not commit by themselves");
+}
+
 static void add_findings(AgentIo *io, const ConfigurationPlan *plan)
 {
     Error error = { 0 };
@@ -187,6 +212,7 @@ static void add_findings(AgentIo *io, const ConfigurationPlan *plan)
     add_problem_findings(io->evidence, plan);
     plan_datasources(plan, &list);
     add_local_database_findings(io->evidence, plan, &list);
+    add_auto_commit_findings(io->evidence, plan, &list);
     for (size_t i = 0; i < plan->pair_count; i++)
         add_database_findings(io->evidence, &list, plan, i);
     for (size_t i = 0; i < plan->profile->setting_count; i++)

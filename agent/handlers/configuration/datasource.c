@@ -21,6 +21,7 @@ static const char *const user_places[] = { CONFIGURATION "/username",
     CONFIGURATION "/dataSourceProps/property[@name='user']", NULL };
 static const char *const driver_places[] = { CONFIGURATION "/driverClassName",
     CONFIGURATION "/dataSourceClassName", NULL };
+static const char *const auto_commit_places[] = { CONFIGURATION "/defaultAutoCommit", NULL };
 
 bool datasource_path_matches(const ProfileSetting *setting, const char *path)
 {
@@ -58,7 +59,8 @@ static Datasource read_datasource(
         .type = arena_text(arena, type ? type : ""),
         .url = first_of(arena, tree, element, url_places),
         .user = first_of(arena, tree, element, user_places),
-        .driver = first_of(arena, tree, element, driver_places) };
+        .driver = first_of(arena, tree, element, driver_places),
+        .auto_commit = first_of(arena, tree, element, auto_commit_places) };
 }
 
 void datasources_add(Datasources *list, const char *path, const XmlTree *tree)

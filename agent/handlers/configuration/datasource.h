@@ -17,10 +17,10 @@ typedef struct Datasource {
     const char *path; /* of its file, relative to the home */
     const XmlTree *tree;
     const XmlElement *element;
-    const char *name;                /* trimmed */
-    const char *jndi;                /* exactly as written, or NULL */
-    const char *type;                /* "RDBMS" */
-    const char *url, *user, *driver; /* trimmed; NULL: absent */
+    const char *name;                              /* trimmed */
+    const char *jndi;                              /* exactly as written, or NULL */
+    const char *type;                              /* "RDBMS" */
+    const char *url, *user, *driver, *auto_commit; /* trimmed; NULL: absent */
 } Datasource;
 
 typedef struct Datasources {
