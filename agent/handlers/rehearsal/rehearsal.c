@@ -3,8 +3,8 @@
  * is as it was, and takes away all that it made (scratch database, dump).
  *
  * Production goes on being written by its servers, so its rows are no proof. What is: every session
- * of the agent's own at production may only read, by the server's own word, and the structure is the
- * same before and after.
+ * of the agent's own at production may only read, by the server's own word, and the structure is
+ * the same before and after.
  *
  * Key "rehearsal/<database>/structure": "<run> <fingerprint of production's structure before>".
  */
