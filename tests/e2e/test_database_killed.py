@@ -44,8 +44,10 @@ class Agent:
     """The agent of the databases."""
 
     def kill(self, killer):
+        copying = killer.step == "copy"
         killer.lab.kill_agent("db1")
-        killer.copied.append(chunks_written_down(killer.lab))
+        if copying:
+            killer.copied.append(chunks_written_down(killer.lab))
         killer.lab.start_agent("db1")
 
 
@@ -87,7 +89,7 @@ class Killer(threading.Thread):
         super().__init__()
         self.lab, self.victim, self.rng = lab, victim, rng
         self.left = {"migrate": KILLS, "copy": KILLS}
-        self.copied = []  # chunks that the agent's ledger had at each of its deaths
+        self.copied = []  # chunks in the agent's ledger at each of its deaths while it copied
         self.step = self.process = None
         self.ended = threading.Event()
         self.failure = None

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #define VALUE_MAX ((size_t)4 << 20)
+#define ENTRY_MS  200
 
 void copy_ledger_init(CopyLedger *ledger, AgentIo *io, const char *database)
 {
@@ -109,6 +110,7 @@ bool copy_ledger_flush(CopyLedger *ledger, Error *error)
     if (!copy_ledger_remember(ledger, name, ledger->pending.bytes, error))
         return false;
     ledger->entries++;
+    ledger->written = ledger->io->now(ledger->io->self);
     text_clear(&ledger->pending);
     ledger->pending_bytes = 0;
     ledger->pending_chunks = 0;
@@ -123,7 +125,8 @@ bool copy_ledger_add(CopyLedger *ledger, const TableJob *job, size_t chunk, Erro
         digest->rows, digest->bytes, digest->high, digest->low, job->table->name);
     ledger->pending_bytes += digest->bytes;
     if (++ledger->pending_chunks < ledger->entry_chunks &&
-        ledger->pending_bytes < ledger->entry_bytes)
+        ledger->pending_bytes < ledger->entry_bytes &&
+        ledger->io->now(ledger->io->self) - ledger->written < ENTRY_MS)
         return true;
     return copy_ledger_flush(ledger, error);
 }

@@ -18,8 +18,9 @@ typedef struct CopyLedger {
     AgentIo *io;
     const char *database;
     uint64_t entry_bytes; /* of rows: then an entry is written */
-    size_t entry_chunks;  /* or after so many */
+    size_t entry_chunks;  /* or after so many, or when the last entry is ENTRY_MS old */
     size_t entries;       /* there are */
+    Millis written;       /* when the last one was */
     Text pending;
     uint64_t pending_bytes;
     size_t pending_chunks;
