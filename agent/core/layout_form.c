@@ -121,8 +121,6 @@ bool layout_form_parse(const char *text, LayoutForm *ret, Error *error)
 
         while (end > blanks && isspace((unsigned char)text[end - 1]))
             end--;
-        if (blanks > end)
-            blanks = end;
         AUTO_TEXT *line = memory_text_n(text + blanks, end - blanks);
 
         reader.line++;

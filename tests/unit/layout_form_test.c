@@ -104,6 +104,8 @@ static void each_lost_or_changed_thing_is_named(void **state)
     assert_change("index (name)", NULL, "missing index (name) of users\n");
     assert_change("unique (name)", NULL, "missing unique (name) of users\n");
     assert_change("column state", NULL, "missing column state int default 0 of users\n");
+    assert_change("column state", "oddity",
+        "missing column state int default 0 of users\nextra oddity of users\n");
     assert_change("sequence", NULL, "missing sequence users_seq bigint by 1\n");
     assert_change("sequence", "sequence users_seq integer by 1",
         "changed sequence users_seq: expected sequence users_seq bigint by 1, found sequence "
