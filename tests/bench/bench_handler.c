@@ -2,7 +2,10 @@
  * One agent command as the agent's worker runs it, without an agent around it: the same handler,
  * the same ledger file, the logins of an agent.xml.
  *
- *   bench_handler AGENT_XML COMMAND TARGET [NAME=VALUE | NAME=@FILE]…     arguments of the command
+ *   bench_handler [--unproven] AGENT_XML COMMAND TARGET [NAME=VALUE | NAME=@FILE]…
+ *
+ * What follows TARGET are arguments of the command. --unproven, for copy-database: what was written
+ * to staging is not read again, to see what that proof costs.
  *
  * Prints one JSON object when the goal is reached: "wall_ms"; "peak_kib", the most memory that this
  * process itself held, and "peak_child_kib", the largest of those that it started; "phases", what
@@ -12,6 +15,7 @@
 #include <sys/resource.h>
 
 #include "agent/config_xml.h"
+#include "agent/handlers/copy/copy.h"
 #include "agent/handlers/table.h"
 #include "agent/ledger.h"
 #include "agent/profile_xml.h"
@@ -35,6 +39,7 @@ typedef struct Bench {
     Ledger *ledger;
     Command command;
     Facts evidence;
+    Handler handler;
     Millis began, took;
     Phase phases[PHASE_MAX];
     size_t phase_count;
@@ -80,18 +85,21 @@ static bool io_forget(void *self, const char *prefix, Error *error)
     return ledger_forget(((Bench *)self)->ledger, prefix, error);
 }
 
+/* What comes after a comma are rates: another text each time. */
 static void io_progress(void *self, const char *what, uint64_t done, uint64_t total)
 {
     Bench *bench = self;
+    size_t length = strcspn(what, ",");
 
     (void)done;
     (void)total;
     for (size_t i = bench->phase_count; i > 0; i--)
-        if (strcmp(bench->phases[i - 1].what, what) == 0)
+        if (strncmp(bench->phases[i - 1].what, what, length) == 0 &&
+            bench->phases[i - 1].what[length] == '\0')
             return;
     if (bench->phase_count < PHASE_MAX)
         bench->phases[bench->phase_count++] =
-            (Phase){ .what = memory_text(what), .at = clock_now() - bench->began };
+            (Phase){ .what = memory_text_n(what, length), .at = clock_now() - bench->began };
 }
 
 static bool add_argument(Command *command, const char *text, Error *error)
@@ -109,7 +117,7 @@ static bool add_argument(Command *command, const char *text, Error *error)
     return true;
 }
 
-static bool read_command(int argc, char **argv, Command *command, Error *error)
+static bool read_command(int argc, char **argv, bool unproven, Command *command, Error *error)
 {
     command->kind = command_from_name(argv[0]);
     if (command->kind == COMMAND_KIND_COUNT)
@@ -121,7 +129,27 @@ static bool read_command(int argc, char **argv, Command *command, Error *error)
     for (int i = 2; i < argc; i++)
         if (!add_argument(command, argv[i], error))
             return false;
+    if (unproven && command->kind != COMMAND_COPY_DATABASE)
+        return error_set(error, ERROR_INVALID, "--unproven is for copy-database alone");
     return command_check(command, error);
+}
+
+static bool copy_unproven(AgentIo *io, const Command *command, Error *error)
+{
+    CopyTuning tuning = copy_tuning_default;
+
+    tuning.unproven = true;
+    return copy_apply(io, command, &tuning, error);
+}
+
+/* The command's own handler, or copy-database's without its proof. */
+static Handler choose_handler(const Command *command, bool unproven)
+{
+    Handler handler = *handler_for(command->kind);
+
+    if (unproven)
+        handler.apply = copy_unproven;
+    return handler;
 }
 
 static bool reach_goal(Bench *bench, Error *error)
@@ -139,15 +167,14 @@ static bool reach_goal(Bench *bench, Error *error)
         .forget = io_forget,
         .progress = io_progress,
     };
-    const Handler *handler = handler_for(bench->command.kind);
 
     bench->began = clock_now();
-    if (!handler_run(handler, &io, &bench->command, &state, error))
+    if (!handler_run(&bench->handler, &io, &bench->command, &state, error))
         return false;
     bench->took = clock_now() - bench->began;
     return state == RESULT_DONE || command_is_read_only(bench->command.kind) ||
            error_set(error, ERROR_PRECONDITION, "%s: it is so already: nothing was measured",
-               handler->goal);
+               bench->handler.goal);
 }
 
 /* VmHWM of /proc/self/status: getrusage() would count what this process was before exec(). */
@@ -209,18 +236,24 @@ static bool print_result(const Bench *bench, Error *error)
 int main(int argc, char **argv)
 {
     __attribute__((cleanup(bench_done))) Bench bench = { 0 };
+    bool unproven = argc > 1 && strcmp(argv[1], "--unproven") == 0;
     Error error = { 0 };
 
-    if (argc < 4) {
-        (void)fprintf(stderr, "usage: bench_handler AGENT_XML COMMAND TARGET [NAME=VALUE]...\n");
+    argv += unproven ? 2 : 1;
+    argc -= unproven ? 2 : 1;
+    if (argc < 3) {
+        (void)fprintf(stderr, "usage: bench_handler [--unproven] AGENT_XML COMMAND TARGET "
+                              "[NAME=VALUE]...\n");
         return 2;
     }
-    if (agent_config_load(argv[1], &bench.config, &error) &&
+    if (agent_config_load(argv[0], &bench.config, &error) &&
         profile_load(bench.config->profile_directory, &bench.profile, &error) &&
-        read_command(argc - 2, argv + 2, &bench.command, &error) &&
-        ledger_open(bench.config->state_directory, &bench.ledger, &error) &&
-        reach_goal(&bench, &error) && print_result(&bench, &error))
-        return 0;
+        read_command(argc - 1, argv + 1, unproven, &bench.command, &error) &&
+        ledger_open(bench.config->state_directory, &bench.ledger, &error)) {
+        bench.handler = choose_handler(&bench.command, unproven);
+        if (reach_goal(&bench, &error) && print_result(&bench, &error))
+            return 0;
+    }
     (void)fprintf(stderr, "bench_handler: %s\n", error.text);
     return 1;
 }

@@ -40,9 +40,9 @@ def quoted(*words):
     return " ".join(shlex.quote(str(word)) for word in words)
 
 
-def handler(job, command, *arguments):
+def handler(job, command, *arguments, options=()):
     file = job.world.agent_file(job.folder / "agent", job.database)
-    return quoted(HANDLER, file, command, job.database, *arguments)
+    return quoted(HANDLER, *options, file, command, job.database, *arguments)
 
 
 # PostgreSQL
@@ -140,6 +140,10 @@ def mariadb_script(job):
 
 def our_copy(job):
     return handler(job, "copy-database")
+
+
+def our_unproven_copy(job):
+    return handler(job, "copy-database", options=["--unproven"])
 
 
 def our_backup(job):

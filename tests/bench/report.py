@@ -29,9 +29,14 @@ def spread(values, digits=2):
             f"[{min(values):.{digits}f}-{max(values):.{digits}f}]")
 
 
-def ratios(runs, base):
+def cpu(run):
+    """Seconds of all: the client's processes and both servers."""
+    return run["client_cpu"] + run["production_cpu"] + run["staging_cpu"]
+
+
+def ratios(runs, base, value):
     """Of each round, to the base in the same round."""
-    return [run["wall"] / own["wall"] for run, own in zip(runs, base)]
+    return [value(run) / value(own) for run, own in zip(runs, base)]
 
 
 class Report:
@@ -50,12 +55,14 @@ class Report:
         for method in benchmark.methods:
             runs = measured[method.name]
             floor = benchmark.floors.get(method.name)
+            relative = ("base", "base") if runs is base else (
+                spread(ratios(runs, base, lambda run: run["wall"])),
+                f"{statistics.median(ratios(runs, base, cpu)):.2f}")
             yield (method.name.replace("|", "\\|"), spread([run["wall"] for run in runs]),
-                   "base" if runs is base else spread(ratios(runs, base)),
-                   f">= {floor[0]}, {floor[1]}" if floor else "",
-                   *(f"{statistics.median(run[key] for run in runs):.1f}"
-                     for key in ("client_cpu", "production_cpu", "staging_cpu")),
-                   f"{max(run['rss_mib'] for run in runs):.0f}")
+                   relative[0], f"{floor[0]}, {floor[1]}" if floor else "",
+                   " + ".join(f"{statistics.median(run[key] for run in runs):.1f}"
+                              for key in ("client_cpu", "production_cpu", "staging_cpu")),
+                   relative[1], f"{max(run['rss_mib'] for run in runs):.0f}")
 
     def markdown(self):
         head = self.head()
@@ -65,8 +72,8 @@ class Report:
         for benchmark in self.benchmarks:
             sizes = [run["bytes"] for runs in self.results[benchmark.name].values() for run in runs]
             lines += [f"**{benchmark.name}**: {benchmark.what}; {max(sizes) / 1e6:.0f} MB", "",
-                      "| command | wall, s | ratio | floor, goal | CPU client | production "
-                      "| staging | RSS, MiB |", "| --- " * 8 + "|"]
+                      "| command | wall, s | ratio | floor, goal | CPU, s | CPU ratio "
+                      "| RSS, MiB |", "| --- " * 7 + "|"]
             lines += ["| " + " | ".join(row) + " |" for row in self.rows(benchmark)]
             lines.append("")
         return "\n".join(lines)
