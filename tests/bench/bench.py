@@ -8,6 +8,7 @@
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -48,6 +49,9 @@ def run_timed(world, method, job):
               "rss_mib": int(kib) / 1024, "load": load}
     if method.ours:
         add_ours(result, json.loads(log.read_text()), method)
+    if method.writes:
+        result["written"] = sum(path.stat().st_size for path in job.folder.glob(method.writes)
+                                if path.is_file())
     return result
 
 
@@ -57,6 +61,8 @@ def add_ours(result, printed, method):
     if method.part:
         began = [phase["at_ms"] for phase in printed["phases"] if phase["what"] == method.part]
         result["wall"] = began[0] / 1000
+        for key in ("client_cpu", "production_cpu", "staging_cpu"):
+            result[key] = math.nan  # that of the rest is in it
 
 
 class Bench:

@@ -43,8 +43,8 @@ def backup(shape):
     return Benchmark(
         f"postgresql-backup-{shape}", "postgresql", f"a compressed file, {shape}",
         (Method("ours, until the file is there", methods.our_backup, shape, ours=True,
-                part="restore test", copies=False),
-         Method("pg_dump -Fc", methods.pg_backup, shape, copies=False)),
+                part="restore test", writes="agent/backup/**/*", copies=False),
+         Method("pg_dump -Fc", methods.pg_backup, shape, writes="dump", copies=False)),
         {"pg_dump -Fc": (3, 4)})
 
 

@@ -2,10 +2,11 @@
 
     fill(server, "bench_rows", "rows", 1.0)      the database is made anew
 
-rows: 3.27 million small rows, about 0.5 GB with its indexes. blobs: 20,000 contents of 1 KB to 2 MB,
-about 1 GB, every second one incompressible. giant: one content of 200 MB. small: what a young
-cluster of layout 4.1 holds, and a table BENCH for statements. All with awkward values: NULL beside '', tabs, backslashes, zero bytes, four-byte
-UTF-8, keyless doubles, zero times (MariaDB). The same scale gives the same rows.
+rows: 3.27 million small rows, about 0.5 GB with its indexes. blobs: 20,000 contents of 1 KB to
+2 MB, about 1 GB, every second one incompressible. giant: one content of 200 MB. small: what a young
+cluster of layout 4.1 holds, and a table BENCH for statements. All with awkward values: NULL beside
+'', tabs, backslashes, zero bytes, four-byte UTF-8, keyless doubles, zero times (MariaDB). The same
+scale gives the same rows.
 """
 import pathlib
 import random
@@ -15,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
 import fill as lab_fill  # noqa: E402  (found through the path above)
 import layouts  # noqa: E402
 
+SERVICES = repr("/_system/governance/trunk/services/com/example/")
 GIANT_BYTES = 200_000_000
 TEXT_POOL = 1 << 20
 
@@ -43,13 +45,26 @@ class BulkFiller(lab_fill.Filler):
         self.next_id[table] = start + count
         return f"(n + {start})", start
 
+    def secret(self, digest, what):
+        """A random text as base64, by number: sha256 a password's, md5 a salt's."""
+        text = self.concat(f"'{what}'", self.text("n"))
+        if self.kind == "mysql":
+            return "TO_BASE64(UNHEX(" + (
+                f"SHA2({text}, 256)" if digest == "sha256" else f"MD5({text})") + "))"
+        return "encode(" + (f"sha256(convert_to({text}, 'UTF8'))" if digest == "sha256" else
+                            f"decode(md5({text}), 'hex')") + ", 'base64')"
+
+    def texts(self):
+        """One of two is awkward, the other random."""
+        return f"(CASE n % 2 WHEN 0 THEN {self.pick(self.awkward)} ELSE {self.uuid()} END)"
+
     def resources(self, paths):
         """One path and one resource for each content that a shape brings by itself."""
         tenant = self.tenant()
         self.rows("REG_CLUSTER_LOCK", "REG_LOCK_NAME, REG_LOCK_STATUS, REG_LOCKED_TIME, "
                   "REG_TENANT_ID", [("initializer", "DONE", "2013-05-01 00:00:00", 0)])
         self.select("REG_PATH", "REG_PATH_ID, REG_PATH_VALUE, REG_PATH_PARENT_ID, REG_TENANT_ID",
-                    f"n, {self.concat(repr('/_system/governance/trunk/services/com/example/'), self.text('n'))}, "
+                    f"n, {self.concat(SERVICES, self.text('n'))}, "
                     f"{self.divided('n', 10)}, {tenant}", paths)
         self.select("REG_RESOURCE",
                     "REG_PATH_ID, REG_NAME, REG_VERSION, REG_MEDIA_TYPE, REG_CREATOR, "
@@ -63,7 +78,7 @@ class BulkFiller(lab_fill.Filler):
     def log(self, count):
         self.select("REG_LOG", "REG_LOG_ID, REG_PATH, REG_USER_ID, REG_LOGGED_TIME, REG_ACTION, "
                     "REG_ACTION_DATA, REG_TENANT_ID",
-                    f"n * 2, {self.concat(repr('/_system/governance/trunk/services/'), self.text('n'))}, "
+                    f"n * 2, {self.concat(SERVICES, self.text('n'))}, "
                     f"'admin', {self.moment()}, n % 12, {self.pick(self.awkward)}, "
                     f"{self.tenant()}", count)
 
@@ -84,8 +99,9 @@ class BulkFiller(lab_fill.Filler):
         user, first_user = self.after("UM_USER", users)
         self.select("UM_USER", "UM_ID, UM_USER_NAME, UM_USER_PASSWORD, UM_SALT_VALUE, "
                     "UM_REQUIRE_CHANGE, UM_CHANGED_TIME, UM_TENANT_ID",
-                    f"{user}, {self.concat(repr('member'), self.text('n'))}, {self.uuid()}, "
-                    f"'c2FsdA==', {self.literal(False)}, {self.moment()}, {tenant}", users)
+                    f"{user}, {self.concat(repr('member'), self.text('n'))}, "
+                    f"{self.secret('sha256', 'password')}, {self.secret('md5', 'salt')}, "
+                    f"{self.literal(False)}, {self.moment()}, {tenant}", users)
         role, first_role = self.after("UM_ROLE", roles)
         self.select("UM_ROLE", "UM_ID, UM_ROLE_NAME, UM_TENANT_ID",
                     f"{role}, {self.concat(repr('team'), self.text('n'))}, {tenant}", roles)
@@ -93,7 +109,7 @@ class BulkFiller(lab_fill.Filler):
         self.select("UM_USER_ATTRIBUTE", "UM_ID, UM_ATTR_NAME, UM_ATTR_VALUE, UM_PROFILE_ID, "
                     "UM_USER_ID, UM_TENANT_ID",
                     f"{attribute}, {self.pick(['mail', 'givenname', 'telephone'])}, "
-                    f"{self.pick(self.awkward)}, 'default', "
+                    f"{self.texts()}, 'default', "
                     f"{first_user} + 1 + (n - 1) % {users}, {tenant}", attributes)
         member, _ = self.after("UM_USER_ROLE", members)
         # another role in each pass over the users, of the user's tenant
@@ -111,7 +127,7 @@ class BulkFiller(lab_fill.Filler):
         tenant = self.tenant()
         self.links("PROPERTY", four(450_000 * scale), paths, (
             "REG_ID, REG_NAME, REG_VALUE, REG_TENANT_ID",
-            f"n, 'property', {self.pick(self.awkward)}, {tenant}"))
+            f"n, 'property', {self.texts()}, {tenant}"))
         self.links("TAG", four(50_000 * scale), paths, (
             "REG_ID, REG_TAG_NAME, REG_USER_ID, REG_TAGGED_TIME, REG_TENANT_ID",
             f"n, {self.pick([text for text in self.awkward if text is not None])}, 'admin', "

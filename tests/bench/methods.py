@@ -31,7 +31,8 @@ class Method:
     shape: str
     factor: float = 1.0     # of the scale
     ours: bool = False      # prints what bench_handler prints
-    part: str | None = None  # of ours: only the time before this phase counts
+    part: str | None = None  # of ours: only what is before this phase counts
+    writes: str = ""        # what it leaves in the job's folder, as a glob: its size is told
     staging: str = "empty"  # what is untimed before: "empty" or "small" (filled with that shape)
     copies: bool = True     # staging is then a copy of production
 

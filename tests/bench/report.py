@@ -1,6 +1,7 @@
 """The table and the file of one run of the benchmark."""
 import datetime
 import json
+import math
 import os
 import pathlib
 import platform
@@ -55,14 +56,23 @@ class Report:
         for method in benchmark.methods:
             runs = measured[method.name]
             floor = benchmark.floors.get(method.name)
-            relative = ("base", "base") if runs is base else (
-                spread(ratios(runs, base, lambda run: run["wall"])),
-                f"{statistics.median(ratios(runs, base, cpu)):.2f}")
-            yield (method.name.replace("|", "\\|"), spread([run["wall"] for run in runs]),
-                   relative[0], f"{floor[0]}, {floor[1]}" if floor else "",
-                   " + ".join(f"{statistics.median(run[key] for run in runs):.1f}"
-                              for key in ("client_cpu", "production_cpu", "staging_cpu")),
-                   relative[1], f"{max(run['rss_mib'] for run in runs):.0f}")
+            name = method.name.replace("|", "\\|")
+            if method.writes:
+                name += f" ({runs[0]['written'] / 1e6:.0f} MB)"
+            yield (name, spread([run["wall"] for run in runs]),
+                   "base" if runs is base else spread(
+                       ratios(runs, base, lambda run: run["wall"])),
+                   f"{floor[0]}, {floor[1]}" if floor else "",
+                   *self.cpu_cells(runs, base), f"{max(run['rss_mib'] for run in runs):.0f}")
+
+    @staticmethod
+    def cpu_cells(runs, base):
+        """Empty where only a part of a command was timed."""
+        parts = [statistics.median(run[key] for run in runs)
+                 for key in ("client_cpu", "production_cpu", "staging_cpu")]
+        ratio = "base" if runs is base else f"{statistics.median(ratios(runs, base, cpu)):.2f}"
+        return ("" if math.isnan(sum(parts)) else " + ".join(f"{part:.1f}" for part in parts),
+                "" if ratio == "nan" else ratio)
 
     def markdown(self):
         head = self.head()

@@ -81,8 +81,8 @@ class MeasuredMariaDb(Measured, servers.MariaDbServer):
 
     def checkpoint(self):
         """Waits until no page is dirty."""
-        keep = self.run_sql("SELECT @@innodb_max_dirty_pages_pct, @@innodb_max_dirty_pages_pct_lwm, "
-                            "@@innodb_io_capacity").split()
+        keep = self.run_sql("SELECT @@innodb_max_dirty_pages_pct, "
+                            "@@innodb_max_dirty_pages_pct_lwm, @@innodb_io_capacity").split()
         self.run_sql("SET GLOBAL innodb_io_capacity_max = 20000; SET GLOBAL innodb_io_capacity = "
                      "20000; SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0; "
                      "SET GLOBAL innodb_max_dirty_pages_pct = 0")
