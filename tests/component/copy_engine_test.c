@@ -50,6 +50,16 @@ static void after_a_kill_only_chunks_in_flight_are_copied_again(void **state)
     copy_lab_both(copies_what_was_in_flight);
 }
 
+static bool has_table(Database *database, const char *name)
+{
+    AUTO_TEXT *count = lab_value(database,
+        "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = '%s'"
+        " AND table_schema IN ('copied', 'public')",
+        name);
+
+    return strcmp(count, "0") != 0;
+}
+
 /* What the ledger says of a chunk is not believed: one was changed here, one there. */
 static void copies_changed_chunks_again(DatabaseType type)
 {
@@ -60,7 +70,9 @@ static void copies_changed_chunks_again(DatabaseType type)
     uint64_t chunks;
 
     copy_lab_add_chunky(lab);
-    assert_true(lab_agent_dies(lab->agent, &handler, &lab->command, 33, DIES_AFTER_WRITING));
+    /* which table comes how far is the threads' business */
+    for (unsigned entry = 33; !has_table(lab->staging, "chunky"); entry = 5)
+        assert_true(lab_agent_dies(lab->agent, &handler, &lab->command, entry, DIES_AFTER_WRITING));
     lab_run(lab->production, "UPDATE chunky SET note = 'later' WHERE id = -200");
     lab_run(lab->staging, "UPDATE chunky SET note = 'damaged' WHERE id IN (-200, 0, 151000000)");
     assert_int_equal(
@@ -109,7 +121,8 @@ static void names_what_changed(DatabaseType type)
         "1 row(s) of staging are not in production, the first with id=1, tenant=-1234");
     expect_named(lab, "DELETE FROM child WHERE value = ''", "table child");
     expect_named(lab, mysql ? "ALTER TABLE parent DROP KEY twice_again" : "DROP INDEX by_note",
-        mysql ? "parent is not the same on staging" : "by_note is not the same on staging");
+        mysql ? "index or constraint parent is not the same on staging"
+              : "index or constraint by_note is missing on staging");
     expect_named(lab,
         mysql ? "ALTER TABLE parent AUTO_INCREMENT = 6000" : "SELECT setval('parent_pk_seq', 3)",
         mysql ? "AUTO_INCREMENT=6000" : "parent_pk_seq");

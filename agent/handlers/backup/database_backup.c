@@ -2,7 +2,7 @@
  * The goal "the production database is backed up, and the backup was restored": a dump by the
  * database's own program in BACKUP/DATABASE/RUN, its manifest "dump-manifest" beside it. The dump
  * is read back, restored into a scratch database on the staging server, and every table's digest
- * there compared with production's. What was not restored so is no backup.
+ * and definition there compared with production's. What was not restored so is no backup.
  *
  * For a rehearsal (COMMAND_REHEARSE_BACKUP) the same is done while the servers write: a table that
  * changed meanwhile is named and not compared, and the scratch database stays.
@@ -12,6 +12,7 @@
 
 #include "agent/handlers/backup/dump_manifest.h"
 #include "agent/handlers/backup/dump_tool.h"
+#include "agent/handlers/copy/definitions.h"
 #include "agent/handlers/copy/difference.h"
 #include "agent/handlers/copy/rows.h"
 #include "agent/handlers/database/database_target.h"
@@ -296,6 +297,18 @@ static bool compare_table(Backup *backup, Database *scratch, size_t number, Erro
     return true;
 }
 
+/* Definitions, sequence values and counters; in a rehearsal the servers go on moving these. */
+static bool compare_definitions(const Backup *backup, Database *scratch, Error *error)
+{
+    const DefinitionsOf of = { .production = backup->production,
+        .catalogue = backup->catalogue,
+        .made = scratch,
+        .where = "the restored dump" };
+
+    return is_rehearsal(backup) || (definitions_compare(&of, backup->io->evidence, error) &&
+                                       definitions_compare_leftovers(&of, error));
+}
+
 static bool compare_restored(Backup *backup, const char *name, Error *error)
 {
     Millis since = backup->io->now(backup->io->self);
@@ -307,6 +320,8 @@ static bool compare_restored(Backup *backup, const char *name, Error *error)
     for (size_t i = 0; i < backup->catalogue->table_count; i++)
         if (!compare_table(backup, scratch, i, error))
             return false;
+    if (!compare_definitions(backup, scratch, error))
+        return false;
     note_time(backup, "compare-ms", since);
     return true;
 }
