@@ -75,8 +75,9 @@ static bool finish(const PgCopy *copy, Error *error)
 
     for (;;) {
         AUTO(PGresult) *result = NULL;
+        Error later = { 0 };
 
-        if (!next_result(copy, &result, error))
+        if (!next_result(copy, &result, good ? error : &later))
             return false;
         if (!result)
             return good;
