@@ -119,7 +119,7 @@ static int set_up(void **state)
     host->worker.io.config = &host->config;
     host->worker.io.profile = &host->profile;
     (void)text_copy(host->command.target, sizeof(host->command.target), "node1");
-    facts_add(&host->command.args, ARG_DEADLINE_S, "20");
+    facts_add(&host->command.args, ARG_DEADLINE_S, "60");
     *state = host;
     return 0;
 }
@@ -279,7 +279,7 @@ static void a_hung_server_is_killed_after_its_deadline(void **state)
     began = clock_now();
     must(host, &handler_stop_old_server, RESULT_DONE);
     assert_true(clock_now() - began >= 1000);
-    assert_string_equal(evidence(host, fact), "killed after 1 s");
+    assert_non_null(strstr(evidence(host, fact), "killed after "));
 }
 
 static bool says_ready(const char *output)
@@ -436,6 +436,17 @@ static void options_of_the_old_server_are_passed_on_but_no_commands(void **state
     assert_string_equal(carbon_processes_jvm(&found)->arguments, "-DworkerNode=true\n");
 }
 
+/* The server that a handler waits for may boot. */
+static bool let_boot(void *self, Millis duration, Error *error)
+{
+    const WorkerIo *worker = self;
+
+    (void)error;
+    put(worker->io.config->nodes->old_home, "behaviour", "");
+    clock_sleep(duration);
+    return true;
+}
+
 static void a_started_server_is_found_again_when_its_worker_died(void **state)
 {
     Host *host = *state;
@@ -450,6 +461,7 @@ static void a_started_server_is_found_again_when_its_worker_died(void **state)
         _exit(run(host, &handler_start_old_server, &ignored, &error) ? 1 : 0);
     }
     assert_int_equal(waitpid(worker, NULL, 0), worker);
+    host->worker.io.pause = let_boot;
     must(host, &handler_start_old_server, RESULT_DONE);
     assert_int_equal(jvms(host, HOME_OLD), 1);
 }

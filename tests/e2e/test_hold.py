@@ -219,7 +219,8 @@ def test_a_hung_server_is_killed_by_pid_and_nobody_else(one_lab):
         old.misbehave()  # when it is started again
         apply_until_held(lab)
         assert not old.pids()
-        assert stop_evidence(lab)[f"stopped:{pid}"] == f"killed after {STOP_S} s"
+        [seconds] = re.findall(r"^killed after (\d+) s$", stop_evidence(lab)[f"stopped:{pid}"])
+        assert int(seconds) >= STOP_S
 
 
 def test_a_server_without_a_pid_file_is_found(one_lab):

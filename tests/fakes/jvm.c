@@ -3,7 +3,7 @@
  * "behaviour" in its home says:
  *   die (at once, with a JVM's complaint)   hang (ignores TERM)     no-pid (writes no pid file)
  *   fail (logs a failed boot, stays alive)  silent (never starts)   deaf (does not listen)
- *   slow (takes a second)                   old-log (writes nothing to the log)
+ *   slow (while the file says so)           old-log (writes nothing to the log)
  * The port is in the file "port". Says "ready" when it has done all that. Ends by itself after two
  * minutes.
  */
@@ -74,10 +74,17 @@ static const char *find_home(char **argv)
     return NULL;
 }
 
+static bool is_slow(const char *home)
+{
+    AUTO_TEXT *behaviour = home_text(home, "behaviour");
+
+    return strstr(behaviour, "slow") != NULL;
+}
+
 static void boot(const char *home, const char *behaviour, int *ret_listener)
 {
-    if (strstr(behaviour, "slow"))
-        clock_sleep(1000);
+    while (is_slow(home))
+        clock_sleep(20);
     if (!strstr(behaviour, "no-pid"))
         write_pid(home);
     if (!strstr(behaviour, "deaf"))
