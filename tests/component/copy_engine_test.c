@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "agent/handlers/copy/copy.h"
+#include "agent/handlers/copy/rows.h"
 #include "agent/handlers/table.h"
 #include "common/base/memory.h"
 #include "common/model/finding.h"
@@ -228,6 +229,22 @@ static void a_server_that_falls_silent_ends_the_copy(void **state)
         lab->agent, &handler, &lab->command, ERROR_TIMEOUT, "the server has not moved for 1 s");
 }
 
+static void what_is_made_durable_is_on_the_servers_disk(void **state)
+{
+    AUTO(CopyLab) *lab = copy_lab_new(DATABASE_POSTGRESQL);
+    AUTO_TEXT *written = NULL;
+    AUTO_TEXT *flushed = NULL;
+    Error error = { 0 };
+
+    (void)state;
+    assert_true(rows_begin_writing(lab->staging, &error));
+    lab_run(lab->staging, "CREATE TABLE fresh AS SELECT generate_series(1, 1000) AS id");
+    written = lab_value(lab->staging, "SELECT pg_current_wal_insert_lsn()");
+    assert_true(rows_make_durable(lab->staging, &error));
+    flushed = lab_value(lab->staging, "SELECT pg_current_wal_flush_lsn() >= '%s'", written);
+    assert_string_equal(flushed, "t");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +254,7 @@ int main(void)
         cmocka_unit_test(staging_in_use_is_not_cleared),
         cmocka_unit_test(a_cancel_ends_what_the_servers_do),
         cmocka_unit_test(a_server_that_falls_silent_ends_the_copy),
+        cmocka_unit_test(what_is_made_durable_is_on_the_servers_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
