@@ -572,6 +572,21 @@ static void a_watched_account_stays_open_and_an_intruder_is_named(void **state)
     assert_non_null(strstr(error.text, "is at production of carbon_all"));
 }
 
+/* The end looks once more, however short the work was. */
+static void who_comes_last_is_named(void **state)
+{
+    World *world = *state;
+    AUTO(Database) *session = NULL;
+    SessionWatch *watch = NULL;
+    Error error = { 0 };
+
+    begin_accounts(world, COMMAND_LOCK_ACCOUNTS);
+    assert_true(session_watch_start(&world->worker.io, &world->command, &watch, &error));
+    session = lab_open(&world->carbon, SIDE_PRODUCTION);
+    assert_false(session_watch_end(watch, true, &error));
+    assert_non_null(strstr(error.text, "of " ACCOUNT " from "));
+}
+
 static void what_somebody_else_locked_is_not_given_back(void **state)
 {
     World *world = *state;
@@ -804,6 +819,7 @@ int main(void)
         ON_BOTH(rights_on_everything_cannot_be_taken_for_one_database),
         ON_BOTH(a_session_that_got_in_before_the_lock_is_ended),
         ON_BOTH(a_watched_account_stays_open_and_an_intruder_is_named),
+        ON_BOTH(who_comes_last_is_named),
         ON_BOTH(an_account_that_is_not_there_holds),
         ON_BOTH(servers_have_to_be_on_staging_alone),
         ON_BOTH(a_database_of_the_old_layout_is_no_upgraded_one),

@@ -7,6 +7,7 @@
 #include "agent/handlers/database/database_target.h"
 #include "agent/handlers/database/session_list.h"
 #include "common/base/memory.h"
+#include "common/os/clock.h"
 
 #define LOOK_S 1
 
@@ -21,7 +22,7 @@ struct SessionWatch {
     pthread_cond_t ending;
     bool end;
     char *intruder; /* the first one, in words */
-    unsigned blind_s;
+    Millis blind;   /* while nobody could be seen */
 };
 
 static void must(int outcome)
@@ -80,18 +81,21 @@ static void *watch_sessions(void *self)
 {
     SessionWatch *watch = self;
     Database *database = NULL;
-    bool end = false;
+    Millis seen_at = clock_now(); /* session_watch_start() has just looked */
 
-    while (!end) {
+    for (bool last = false, end = false; !end;) {
         char *intruder;
         bool seen = look(watch, &database, &intruder);
+        Millis now = clock_now();
 
         must(pthread_mutex_lock(&watch->lock));
         if (!seen)
-            watch->blind_s += LOOK_S;
+            watch->blind += now - seen_at;
+        seen_at = now;
         if (intruder && !watch->intruder)
             watch->intruder = TAKE(intruder);
-        end = watch->end || wait_for_end(watch);
+        end = last; /* one more look when the work is done */
+        last = wait_for_end(watch);
         must(pthread_mutex_unlock(&watch->lock));
         free(intruder);
     }
@@ -171,8 +175,9 @@ bool session_watch_end(SessionWatch *watch, bool worked, Error *error)
     must(pthread_cond_signal(&watch->ending));
     must(pthread_mutex_unlock(&watch->lock));
     must(pthread_join(watch->thread, NULL));
-    if (watch->blind_s > 0)
-        facts_format(watch->io->evidence, "~unwatched-s", "%u", watch->blind_s);
+    if (watch->blind > 0)
+        facts_format(
+            watch->io->evidence, "~unwatched-s", "%lld", (long long)(watch->blind + 999) / 1000);
     if (watch->intruder)
         facts_add(watch->io->evidence, "intruder", watch->intruder);
     if (watch->intruder && worked)

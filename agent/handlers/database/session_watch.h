@@ -2,15 +2,16 @@
 
 /*
  * Looks out for intruders while a command works: every session at production that is not the
- * agent's own login's, asked for each second on a connection and a thread of its own.
+ * agent's own login's, asked for each second, and at the end, on a connection and a thread of its
+ * own.
  *
  *   session_watch_start()   fails at once when somebody is there already
  *   ... the work ...
  *   session_watch_end()     fails with the intruder's user, host, program and time
  *
  * The goal of the command may hold in spite of an intruder; what was copied or saved while somebody
- * could write may not be what production holds. A look that fails is tried again: only one second
- * of work goes unwatched then, and the time is told ("~unwatched-s" in the evidence).
+ * could write may not be what production holds. A look that fails is tried again: the work goes
+ * unwatched meanwhile, and for how long is told ("~unwatched-s" in the evidence).
  *
  * Owns: the watch is freed by session_watch_end(). The configuration has to outlive it.
  */
