@@ -1,6 +1,7 @@
 #include "agent/handlers/copy/definitions.h"
 
 #include <assert.h>
+#include <ctype.h>
 
 #include "common/model/finding.h"
 
@@ -176,7 +177,7 @@ bool definitions_are_comparable(const DefinitionsOf *of)
 
     if (a[length] == '.')
         length += 1 + strspn(a + length + 1, "0123456789");
-    return strncmp(a, b, length) == 0 && strchr("0123456789", b[length]) == NULL;
+    return strncmp(a, b, length) == 0 && !isdigit((unsigned char)b[length]);
 }
 
 static void tell_versions(const DefinitionsOf *of, Facts *evidence)
