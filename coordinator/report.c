@@ -143,9 +143,18 @@ static const char *verdict(const Report *report)
     return "NOT ENDED: dss-coordinator status says where it stands";
 }
 
-static bool is_shown(const Fact *fact)
+static bool is_volatile(const Fact *fact)
 {
-    return fact->name[0] != '~';
+    return fact->name[0] == '~';
+}
+
+/* Measurements are shown where nothing else proves the step. */
+static bool has_only_volatile(const Facts *facts)
+{
+    for (size_t i = 0; i < facts->count; i++)
+        if (!is_volatile(&facts->items[i]))
+            return false;
+    return true;
 }
 
 /* One fact of a long list: a table, a statement, a file, a checkpoint. */
@@ -157,16 +166,18 @@ static bool is_detail(const Fact *fact)
 /* What sums up comes first, then the beginning of the lists. */
 static void print_evidence(const Event *event, FILE *stream)
 {
+    bool all = has_only_volatile(&event->evidence);
     size_t shown = 0, more = 0;
 
     for (unsigned details = 0; details < 2; details++)
         for (size_t i = 0; i < event->evidence.count; i++) {
             const Fact *fact = &event->evidence.items[i];
 
-            if (!is_shown(fact) || is_detail(fact) != (details == 1))
+            if ((is_volatile(fact) && !all) || is_detail(fact) != (details == 1))
                 continue;
             if (shown++ < FACTS_SHOWN)
-                (void)fprintf(stream, "        %s = %.160s\n", fact->name, fact->value);
+                (void)fprintf(stream, "        %s = %.160s\n",
+                    fact->name + (is_volatile(fact) ? 1 : 0), fact->value);
             else
                 more++;
         }
@@ -188,12 +199,12 @@ static void print_step(const Report *report, size_t index, FILE *stream)
 {
     const RunStep *step = &report->run.steps[index];
     AUTO_TEXT *label = plan_step_label(report->plan, index);
+    int64_t began = run_step_began_ms(step);
 
     (void)fprintf(stream, "      %-8s %s", end_in_words(report, index), label);
-    if (step->started_ms > 0 && step->ended_ms >= step->started_ms) {
-        (void)fprintf(stream, ", %.1f s", (double)(step->ended_ms - step->started_ms) / 1000);
-        rehearsal_print_beside(
-            rehearsed_ms(report, index), step->ended_ms - step->started_ms, stream);
+    if (began > 0 && step->ended_ms >= began) {
+        (void)fprintf(stream, ", %.1f s", (double)(step->ended_ms - began) / 1000);
+        rehearsal_print_beside(rehearsed_ms(report, index), step->ended_ms - began, stream);
     }
     if (step->attempt > 1)
         (void)fprintf(stream, ", %" PRIu32 " attempts", step->attempt);

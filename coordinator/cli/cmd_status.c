@@ -55,10 +55,10 @@ static void print_next(const Run *run)
 /* How long it took, or has taken by now; REHEARSAL_UNKNOWN: it has not begun. */
 static Millis took(const RunStep *step)
 {
-    int64_t end = step->state == STEP_RUNNING ? wall_now() : step->ended_ms;
+    bool works = step->state == STEP_RUNNING || step->state == STEP_UNDOING;
+    int64_t began = run_step_began_ms(step), end = works ? wall_now() : step->ended_ms;
 
-    return step->started_ms > 0 && end >= step->started_ms ? end - step->started_ms
-                                                           : REHEARSAL_UNKNOWN;
+    return began > 0 && end >= began ? end - began : REHEARSAL_UNKNOWN;
 }
 
 static void print_step(const Run *run, const Rehearsal *rehearsal, size_t index)

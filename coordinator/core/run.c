@@ -166,6 +166,7 @@ static bool undo_starts(Run *run, const Event *event, Error *error)
         return false;
     step->attempt++;
     step->backward++;
+    step->undo_started_ms = event->time_ms;
     return true;
 }
 

@@ -26,7 +26,14 @@ typedef struct RunStep {
     int64_t failed_ms; /* wall clock of it: an automatic retry waits a little after it, and does
                           not wait where the clock was set back */
     int64_t started_ms, ended_ms; /* wall clock, for people */
+    int64_t undo_started_ms;      /* the same; 0: it was not taken back */
 } RunStep;
+
+/* When the newest work on it began, forward or back: its ended_ms belongs to that. */
+static inline int64_t run_step_began_ms(const RunStep *step)
+{
+    return step->undo_started_ms > 0 ? step->undo_started_ms : step->started_ms;
+}
 
 typedef enum RunState {
     RUN_FORWARD,

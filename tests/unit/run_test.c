@@ -491,6 +491,29 @@ static void an_abort_leaves_no_database_behind(void **state)
     free_fixture(fixture);
 }
 
+/* Not since it was done: hours may lie between the stop and the abort. */
+static void taking_back_is_timed_by_itself(void **state)
+{
+    Fixture *fixture = make_fixture(STRATEGY_DOCUMENTED, 1);
+    const RunStep *lock = &fixture->engine.run.steps[find_step(fixture, STEP_LOCK_ACCOUNTS)];
+    int64_t abort_ms;
+    Error error = { 0 };
+
+    (void)state;
+    assert_true(engine_lead(&fixture->engine, 1, &error));
+    assert_int_equal(answer_all(fixture, RESULT_DONE, ERROR_NONE).kind, ACTION_CONFIRM);
+    assert_true(lock->started_ms > 0);
+    assert_int_equal(run_step_began_ms(lock), lock->started_ms);
+    fixture->now += 3600 * 1000;
+    abort_ms = fixture->now;
+    assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
+    (void)answer_all(fixture, RESULT_DONE, ERROR_NONE);
+    assert_int_equal(lock->state, STEP_UNDONE);
+    assert_true(run_step_began_ms(lock) >= abort_ms);
+    assert_true(lock->ended_ms >= run_step_began_ms(lock));
+    free_fixture(fixture);
+}
+
 static void what_may_be_skipped_leaves_nothing_to_take_back(void **state)
 {
     (void)state;
@@ -736,6 +759,7 @@ int main(void)
         cmocka_unit_test(the_operators_word_is_tried_whatever_else_holds),
         cmocka_unit_test(an_abort_leaves_a_lost_host_behind),
         cmocka_unit_test(an_abort_leaves_no_database_behind),
+        cmocka_unit_test(taking_back_is_timed_by_itself),
         cmocka_unit_test(what_may_be_skipped_leaves_nothing_to_take_back),
         cmocka_unit_test(a_broken_journal_stops_everything_before_the_act),
         cmocka_unit_test(a_new_leader_sends_again_and_ends_open_gates),
