@@ -243,6 +243,43 @@ static void find_unanswered(Preflight *preflight, const Fleet *fleet)
     }
 }
 
+static bool account_is_named(const InventoryDatabase *database, const char *account)
+{
+    bool named = strcmp(database->account, account) == 0;
+
+    for (size_t i = 0; i < database->account_count; i++)
+        named |= strcmp(database->accounts[i].name, account) == 0;
+    return named;
+}
+
+/* Node and inventory have to agree on it: an account that is not named is not locked out. */
+static void find_accounts(
+    Preflight *preflight, const PreflightTarget *node, const InventoryDatabase *database)
+{
+    AUTO_TEXT *name = memory_format("account:%s", database->name);
+    size_t position = 0;
+    const Fact *fact;
+
+    while ((fact = facts_each(&node->result.evidence, name, &position)))
+        if (!account_is_named(database, fact->value))
+            finding_add(&preflight->agent_findings, "CONF-ACCOUNT-NAMED", FINDING_FAIL,
+                "write the account of the servers into the inventory (account=\"…\"), or add one "
+                "more with <account name=\"…\"/>: an account that is not named is not locked out",
+                "%s:%u: node %s logs in to database %s as '%s', the inventory names '%s'%s",
+                preflight->inventory->path, database->line, node->name, database->name, fact->value,
+                database->account, database->account_count > 0 ? " and others" : "");
+}
+
+static void look_at_accounts(Preflight *preflight)
+{
+    const Inventory *inventory = preflight->inventory;
+
+    for (size_t i = 0; i < preflight->target_count; i++)
+        for (size_t j = 0; j < inventory->database_count; j++)
+            if (preflight->targets[i].kind == COMMAND_INSPECT_NODE)
+                find_accounts(preflight, &preflight->targets[i], &inventory->databases[j]);
+}
+
 static void look_at_scripts(Preflight *preflight)
 {
     Error error = { 0 };
@@ -272,6 +309,7 @@ bool preflight_run(
         return false;
     }
     find_unanswered(ret, fleet);
+    look_at_accounts(ret);
     return true;
 }
 

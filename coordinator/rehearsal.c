@@ -383,4 +383,9 @@ void rehearsal_text(const Report *report, FILE *stream)
     (void)fputc('\n', stream);
     for (size_t i = 0; i < report->plan->step_count; i++)
         print_way_back(report, &report->plan->steps[i], stream);
+    if (report->run.state == RUN_ABORTED)
+        (void)fputs(
+            "what to do: mend what FAILED names; write the new SHA-256 of a script that you "
+            "changed into cluster.xml, and 'plan' again; then 'rehearse' again\n",
+            stream);
 }

@@ -274,7 +274,8 @@ static bool parse(CliCall *call, int argc, char *argv[], Error *error)
         }
     }
     if (call->arg_count < call->command->min_args && !cli_option(call, "help"))
-        return usage_error(call->command, error, "is missing:", call->command->arguments);
+        return usage_error(
+            call->command, error, "an argument is missing:", call->command->arguments);
     return true;
 }
 

@@ -138,6 +138,23 @@ const CliCommand cmd_resume = {
     .run = resume_run,
 };
 
+/* Said here and not by the fold: a run that has ended gets no new record. */
+static bool has_not_ended(const Night *night, Error *error)
+{
+    RUN_AUTO(run);
+
+    run_init(&run, night->plan);
+    if (!lead_replay(night->journal, night->run_id, &run, error))
+        return false;
+    if (run.state == RUN_FORWARD || run.state == RUN_ABORTING)
+        return true;
+    return error_set(error, ERROR_INVALID,
+        "run %s of cluster %s has ended (%s): it can neither be aborted nor its steps be retried "
+        "or "
+        "skipped; 'report' says what it did, 'plan' begins a new one",
+        night->run_id, night->plan->cluster, run.state == RUN_DONE ? "done" : "aborted");
+}
+
 static int lead_with_word(const CliCall *call, EventKind kind, Error *error)
 {
     NIGHT_AUTO(night);
@@ -147,6 +164,8 @@ static int lead_with_word(const CliCall *call, EventKind kind, Error *error)
 
     if (code != EXIT_DONE)
         return code;
+    if (!has_not_ended(&night, error))
+        return error->kind == ERROR_INVALID ? EXIT_USAGE : EXIT_AUDIT;
     event.kind = kind;
     if (reason && !text_copy(event.text, sizeof(event.text), reason)) {
         (void)error_set(

@@ -107,6 +107,10 @@ int night_look_again(
             !preflight_matches(ret, night->fleet, night->plan, error)))
         return cli_exit_code(error->kind);
     code = session_judge(call, ret, bypasses, FINDINGS_NOTABLE, stderr);
+    if (code == EXIT_PREFLIGHT)
+        (void)error_set(error, ERROR_PRECONDITION,
+            "nothing was begun, nothing is touched: mend what FAILED, or bypass a check with "
+            "--bypass CHECK --reason TEXT");
     if (code != EXIT_DONE || all_agents_are_there(night))
         return code;
     (void)error_set(error, ERROR_UNREACHABLE,

@@ -47,7 +47,7 @@ def state(tmp_path):
     (["audit"], "'audit verify', 'audit show', 'audit export'"),
     (["config", "dif", "x"], "needs its second word: 'config diff'"),
     (["--json", "status"], "options come behind it"),
-    (["plan"], "is missing: 'CLUSTER.XML'"),
+    (["plan"], "an argument is missing: 'CLUSTER.XML'"),
     (["plan", "a", "b"], "one word too many: 'b'"),
     (["check", "--jsn", "a"], "there is no option '--jsn'"),
     (["ca", "issue", "--role"], "needs a value"),

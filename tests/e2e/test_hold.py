@@ -300,6 +300,60 @@ def test_a_run_that_has_not_ended_is_not_passed_over(one_lab):
         refuses(lab, lab.coordinator("apply", lab.plan_file), 5, "has not ended", "resume", "abort")
 
 
+def test_a_word_to_a_run_that_has_ended_is_refused_and_leaves_no_record(one_lab):
+    lab = one_lab
+    upgrades.must_plan(lab)
+    with taken_back(lab):
+        apply_until_held(lab)
+    records = lab.coordinator("audit", "export").stdout
+    for words in (("abort", "--reason", "again"), ("retry", "3"),
+                  ("skip", "3", "--reason", "again")):
+        refuses(lab, lab.coordinator(*words), 2, lab.cluster, "has ended (aborted)", "'plan'")
+    assert lab.coordinator("audit", "export").stdout == records
+    measured = lab.coordinator("report").stdout.split("measure-traffic", 1)[1]
+    assert re.match(r"[^\n]*\n +sessions = [0-9]+\n", measured), measured
+
+
+@contextlib.contextmanager
+def other_account(lab, name):
+    """One more with all rights on the database, on both servers."""
+    for side in ("production", "staging"):
+        lab.sql(side, f"CREATE USER '{name}'@'%'; "
+                      f"GRANT ALL ON {lab.databases[0].name}.* TO '{name}'@'%'")
+    try:
+        yield
+    finally:
+        for side in ("production", "staging"):
+            lab.sql(side, f"DROP USER '{name}'@'%'")
+
+
+def test_an_account_that_the_servers_use_and_nobody_named_is_found(one_lab):
+    """It exists and may do all that is asked of it, and yet the wrong one would be locked out."""
+    lab = one_lab
+    used = lab.databases[0].account
+    with other_account(lab, "carbon_other"):
+        cluster = bad_input.inventory(lab, lambda text: text.replace(
+            f'account="{used}"', 'account="carbon_other"'))
+        told = finding(refuses(lab, lab.coordinator("check", cluster), 3), "CONF-ACCOUNT-NAMED")
+        assert "node node1" in told and f"'{used}'" in told and "'carbon_other'" in told
+        cluster = bad_input.inventory(lab, lambda text: text.replace(
+            f'account="{used}"', 'account="carbon_other"').replace(
+            "    </database>", f'      <account name="{used}"/>\n    </database>'))
+        assert "CONF-ACCOUNT-NAMED" not in lab.coordinator("check", cluster).stdout
+
+
+def test_apply_with_a_failed_check_says_that_nothing_was_begun(one_lab):
+    lab = one_lab
+    upgrades.must_plan(lab)
+    lab.sql("staging", "CREATE TABLE NOTES (A INTEGER)")
+    try:
+        for command in ("apply", "rehearse"):
+            refuses(lab, lab.coordinator(command, lab.plan_file), 3, "DB-STAGING-EMPTY",
+                    "nothing was begun", "--bypass CHECK")
+    finally:
+        lab.sql("staging", "DROP TABLE NOTES")
+
+
 def test_changes_of_the_configuration_are_told_as_json(one_lab):
     done = one_lab.coordinator("config", "diff", one_lab.cluster_file, "--json")
     assert done.returncode == 0, done.stderr

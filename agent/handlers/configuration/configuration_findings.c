@@ -97,8 +97,10 @@ static void add_database_findings(
         finding_add(evidence, "CONF-DATASOURCE-MATCHES", FINDING_PASS, "",
             "%zu datasources lead to database %s", used, database);
     finding_add(evidence, "CONF-ACCOUNT", accounts > 1 ? FINDING_WARN : FINDING_PASS,
-        accounts > 1 ? "only the account of the inventory is locked out while databases are moved"
-                     : "",
+        accounts > 1
+            ? "name each of them in cluster.xml: only those are locked out while databases "
+              "are moved"
+            : "",
         "%zu accounts are used for database %s", accounts, database);
 }
 

@@ -249,7 +249,8 @@ const DatabaseCheck production_checks[] = {
     { "DB-SESSIONS", NEEDS_PRODUCTION,
         "find out who they are: they have to be gone before the migration", check_sessions },
     { "DB-ACCOUNT", NEEDS_BOTH,
-        "name the accounts of the old servers, with rights on their own databases alone",
+        "name in cluster.xml the accounts with which the old servers log in, with rights on their "
+        "own databases alone; who uses one with barrier=\"watch\" after the stop holds the run",
         check_accounts },
     { "DB-PRODUCTION-RIGHTS", NEEDS_PRODUCTION, "grant them to the agent's login on production",
         check_rights },

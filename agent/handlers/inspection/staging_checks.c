@@ -370,7 +370,8 @@ const DatabaseCheck staging_checks[] = {
     { "DB-STAGING-EMPTY", NEEDS_STAGING, "empty it, or name another one", check_empty },
     { "DB-STAGING-RIGHTS", NEEDS_STAGING, "grant them on the staging server", check_rights },
     { "DB-STAGING-ACCOUNT", NEEDS_STAGING,
-        "make the account of the servers on staging, with their password and production's rights",
+        "make the account of the servers on staging, with their password and production's rights; "
+        "or correct its name in cluster.xml",
         check_staging_account },
     { "DB-COPY", NEEDS_BOTH, "make it on staging, or move it out of production", check_copy },
     { .id = NULL },
