@@ -16,6 +16,7 @@ extern const Handler handler_prove_quiet;           /* sessions.c */
 extern const Handler handler_checkpoint_database;   /* checkpoint.c */
 extern const Handler handler_prove_switched;        /* sessions.c */
 extern const Handler handler_backup_home;           /* home_backup.c */
+extern const Handler handler_verify_home;           /* home_backup.c */
 extern const Handler handler_stop_old_server;       /* server.c */
 extern const Handler handler_start_old_server;      /* server.c */
 extern const Handler handler_configure_node;        /* configuration.c */
@@ -28,6 +29,7 @@ extern const Handler handler_test_readiness;        /* readiness.c */
 extern const Handler handler_lock_accounts;         /* accounts.c */
 extern const Handler handler_unlock_accounts;       /* accounts.c */
 extern const Handler handler_backup_database;       /* database_backup.c */
+extern const Handler handler_verify_dump;           /* database_backup.c */
 extern const Handler handler_migrate_database;      /* migration.c */
 extern const Handler handler_copy_database;         /* copy/copy.c */
 extern const Handler handler_clear_staging;         /* staging_clear.c */

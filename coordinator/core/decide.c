@@ -65,8 +65,8 @@ static Action start_something(const Run *run, int64_t now_ms)
         if ((step->state != STEP_PENDING && step->state != STEP_FAILED) ||
             !run_step_is_ready(run, i))
             continue;
-        if (run->plan->steps[i].kind == STEP_CROSS_LINE && !run->confirmed)
-            line = i;
+        if (step_spec(run->plan->steps[i].kind)->wants_word && !run->confirmed)
+            line = run_line(run);
         else if (step->state == STEP_PENDING || step->forward == 0 || retry_wait(step, now_ms) == 0)
             return (Action){ .kind = ACTION_START_STEP, .step = i };
         else if (retry_wait(step, now_ms) < wait_ms)

@@ -44,12 +44,20 @@ bool run_step_is_ready(const Run *run, uint32_t step)
     return true;
 }
 
+uint32_t run_line(const Run *run)
+{
+    uint32_t i = 0;
+
+    while (i < run->plan->step_count && run->plan->steps[i].kind != STEP_CROSS_LINE)
+        i++;
+    return i;
+}
+
 bool run_line_is_crossed(const Run *run)
 {
-    for (size_t i = 0; i < run->plan->step_count; i++)
-        if (run->plan->steps[i].kind == STEP_CROSS_LINE)
-            return run->steps[i].attempt > 0;
-    return false;
+    uint32_t line = run_line(run);
+
+    return line < run->plan->step_count && run->steps[line].attempt > 0;
 }
 
 CommandKind run_command(const Run *run, uint32_t step)
@@ -113,10 +121,10 @@ static bool attempt_follows(const Run *run, const Event *event, Error *error)
 static bool step_starts(Run *run, const Event *event, Error *error)
 {
     RunStep *step = &run->steps[event->step];
-    bool line = run->plan->steps[event->step].kind == STEP_CROSS_LINE;
+    bool word = step_spec(run->plan->steps[event->step].kind)->wants_word;
 
     if (run->state != RUN_FORWARD || !run_step_is_ready(run, event->step) ||
-        (line && !run->confirmed))
+        (word && !run->confirmed))
         return error_set(error, ERROR_CORRUPT,
             "event %" PRIu64 ": step %" PRIu32 " was started before what it waits for",
             event->serial, event->step + 1);

@@ -80,6 +80,8 @@ bool run_apply(Run *run, const Event *event, Error *error)
 Action run_decide(const Run *run, int64_t now_ms) __attribute__((nonnull));
 
 /* The crossing is in the journal: an act behind it may have begun, and no abort is possible. */
+/* The step at which the operator's word counts; the step count when the plan has none. */
+uint32_t run_line(const Run *run) __attribute__((nonnull));
 bool run_line_is_crossed(const Run *run) __attribute__((nonnull));
 /* All that the step waits for is done, or skipped by an operator. */
 bool run_step_is_ready(const Run *run, uint32_t step) __attribute__((nonnull));

@@ -21,6 +21,8 @@ typedef enum StepKind {
     STEP_BACKUP_DATABASE,
     STEP_CONFIGURE_NODE,
     STEP_COPY_FOLDERS,
+    STEP_VERIFY_HOME, /* after the operator's word, before it counts */
+    STEP_VERIFY_DUMP,
     STEP_CROSS_LINE, /* the operator's word: from here on there is no way back */
     STEP_MIGRATE_PRODUCTION,
     STEP_CHECKPOINT_PRODUCTION,
@@ -59,6 +61,7 @@ typedef struct StepSpec {
     unsigned procedure_line;  /* 1..14: the line of the vendor's page that it fulfils; 0: none */
     unsigned attempts;        /* on transient errors only */
     bool may_skip;            /* an operator may take the responsibility */
+    bool wants_word;          /* does not begin before the operator's word for the line */
     bool cut_short;           /* an abort cancels it: half of it is harmless, or is taken back */
 } StepSpec;
 

@@ -171,6 +171,23 @@ def test_who_uses_a_watched_account_after_the_stop_is_named(database):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_flipped_bit_in_a_backup_stops_before_the_line(one_lab):
+    lab = one_lab
+    upgrades.must_plan(lab)
+    with taken_back(lab):
+        apply_until_held(lab)
+        before = upgrades.dump(lab, "production", lab.databases[0].name)
+        dump = max((lab.agent_folder("db1") / "backup").rglob("dump.sql.zst"),
+                   key=lambda path: path.stat().st_mtime)
+        whole = dump.read_bytes()
+        damaged = bytearray(whole)
+        damaged[len(whole) // 2] ^= 1
+        dump.write_bytes(damaged)
+        refuses(lab, lab.coordinator("resume", "--confirm", lab.cluster), 9, "verify-dump",
+                dump, hashlib.sha256(whole).hexdigest(), hashlib.sha256(damaged).hexdigest())
+        assert upgrades.dump(lab, "production", lab.databases[0].name) == before
+
+
 # servers that do not stop as they should
 
 @contextlib.contextmanager

@@ -70,6 +70,7 @@ typedef struct Fixture {
     Command sent;         /* the last one */
     unsigned sent_count;
     unsigned cancelled[STEP_KIND_COUNT];
+    StepKind good_before; /* answer_all() lets steps of kinds before it succeed */
 } Fixture;
 
 static bool io_append(void *self, Event *event, Error *error)
@@ -185,8 +186,10 @@ static Action answer_all(Fixture *fixture, ResultState state, ErrorKind kind)
             if (step->state != STEP_RUNNING && step->state != STEP_UNDOING)
                 continue;
             result.id = (CommandId){ "r1", i + 1, step->attempt };
-            result.state = state;
-            result.error.kind = kind;
+            if (fixture->plan->steps[i].kind >= fixture->good_before) {
+                result.state = state;
+                result.error.kind = kind;
+            }
             assert_true(engine_on_result(&fixture->engine, &result, &error));
             answered = true;
         }
@@ -288,17 +291,20 @@ static void an_abort_takes_back_and_is_refused_behind_the_line(void **state)
 {
     Fixture *fixture = make_fixture(STRATEGY_DOCUMENTED, 2);
     uint32_t line = find_step(fixture, STEP_CROSS_LINE);
+    uint32_t folders = find_step(fixture, STEP_VERIFY_HOME) - 1; /* the last that has an undo */
     Error error = { 0 };
     Action action;
 
     (void)state;
     assert_true(engine_lead(&fixture->engine, 1, &error));
-    assert_int_equal(answer_all(fixture, RESULT_DONE, ERROR_NONE).kind, ACTION_CONFIRM);
+    action = answer_all(fixture, RESULT_DONE, ERROR_NONE);
+    assert_int_equal(action.kind, ACTION_CONFIRM);
+    assert_int_equal(action.step, line);
     assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
-    assert_int_equal(apply(fixture, EVENT_UNDO_STARTED, line - 1, 99), ERROR_CORRUPT);
+    assert_int_equal(apply(fixture, EVENT_UNDO_STARTED, folders, 99), ERROR_CORRUPT);
     action = answer_all(fixture, RESULT_FAILED, ERROR_DATABASE);
     assert_int_equal(action.kind, ACTION_HOLD); /* an undo is stuck */
-    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, line - 1), ERROR_NONE); /* it too */
+    assert_int_equal(request(fixture, EVENT_SKIP_REQUESTED, folders), ERROR_NONE); /* it too */
     action = answer_all(fixture, RESULT_FAILED, ERROR_DATABASE);
     for (unsigned tries = 0; action.kind == ACTION_HOLD && tries < 100; tries++) {
         assert_int_equal(request(fixture, EVENT_RETRY_REQUESTED, action.step), ERROR_NONE);
@@ -313,10 +319,31 @@ static void an_abort_takes_back_and_is_refused_behind_the_line(void **state)
     assert_true(engine_lead(&fixture->engine, 1, &error));
     (void)answer_all(fixture, RESULT_DONE, ERROR_NONE);
     assert_int_equal(request(fixture, EVENT_LINE_CONFIRMED, EVENT_NO_STEP), ERROR_NONE);
+    fixture->good_before = STEP_MIGRATE_PRODUCTION;
     assert_int_equal(
         answer_all(fixture, RESULT_FAILED, ERROR_DATABASE).kind, ACTION_HOLD); /* the script */
     assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_PRECONDITION);
     free_fixture(fixture);
+}
+
+static void a_damaged_backup_holds_before_the_line(void **state)
+{
+    for (Strategy strategy = STRATEGY_DOCUMENTED; strategy <= STRATEGY_COPY_FIRST; strategy++) {
+        Fixture *fixture = make_fixture(strategy, 1);
+        Error error = { 0 };
+
+        (void)state;
+        assert_true(engine_lead(&fixture->engine, 1, &error));
+        assert_int_equal(
+            apply(fixture, EVENT_STEP_STARTED, find_step(fixture, STEP_VERIFY_DUMP), 1),
+            ERROR_CORRUPT); /* without the word */
+        assert_int_equal(answer_all(fixture, RESULT_DONE, ERROR_NONE).kind, ACTION_CONFIRM);
+        assert_int_equal(request(fixture, EVENT_LINE_CONFIRMED, EVENT_NO_STEP), ERROR_NONE);
+        assert_int_equal(answer_all(fixture, RESULT_FAILED, ERROR_MISMATCH).kind, ACTION_HOLD);
+        assert_false(run_line_is_crossed(&fixture->engine.run));
+        assert_int_equal(request(fixture, EVENT_ABORT_REQUESTED, EVENT_NO_STEP), ERROR_NONE);
+        free_fixture(fixture);
+    }
 }
 
 static void transient_failures_are_tried_again_and_then_held(void **state)
@@ -752,6 +779,7 @@ int main(void)
         cmocka_unit_test(a_run_begins_with_its_bypasses_or_not_at_all),
         cmocka_unit_test(both_strategies_reach_the_end_when_confirmed),
         cmocka_unit_test(an_abort_takes_back_and_is_refused_behind_the_line),
+        cmocka_unit_test(a_damaged_backup_holds_before_the_line),
         cmocka_unit_test(transient_failures_are_tried_again_and_then_held),
         cmocka_unit_test(transient_undo_failures_are_tried_again),
         cmocka_unit_test(an_abort_waits_for_what_runs),

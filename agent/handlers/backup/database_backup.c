@@ -434,3 +434,8 @@ const Handler handler_backup_database = {
     .probe = probe,
     .apply = apply,
 };
+
+const Handler handler_verify_dump = {
+    .goal = "the backup of the database is as it was made",
+    .probe = probe,
+};

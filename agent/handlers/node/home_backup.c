@@ -148,3 +148,8 @@ const Handler handler_backup_home = {
     .probe = probe,
     .apply = back_up,
 };
+
+const Handler handler_verify_home = {
+    .goal = "the backup of the old home is as it was made",
+    .probe = probe,
+};
