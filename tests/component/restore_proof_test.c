@@ -70,6 +70,8 @@ static const Damage pg_damages[] = {
         { "index or constraint by_n is missing on the restored dump", "CREATE INDEX by_n" } },
     { "ALTER TABLE parent DROP CONSTRAINT by_name",
         { "index or constraint by_name is missing on the restored dump", "UNIQUE INDEX by_name" } },
+    { "ALTER TABLE parent DROP CONSTRAINT parent_name_check",
+        { "constraint parent_name_check is missing on the restored dump", "CHECK" } },
     { "ALTER TABLE child DROP CONSTRAINT to_parent",
         { "foreign key to_parent is missing on the restored dump", NULL } },
     { "SELECT setval('parent_id_seq', 49, false)",

@@ -11,6 +11,7 @@
 static const char *const step_names[] = {
     [COPY_STEP_BEFORE] = "schema or sequence",
     [COPY_STEP_INDEX] = "index or constraint",
+    [COPY_STEP_KEY] = "constraint",
     [COPY_STEP_FOREIGN_KEY] = "foreign key",
     [COPY_STEP_ORPHANS] = NULL,
     [COPY_STEP_COUNTER] = "sequence value",
