@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/mount.h>
 
 #include <cmocka.h>
 
@@ -230,6 +231,7 @@ static void a_scratch_database_that_a_crash_left_is_dropped(void **state)
 static void fails_restore(DatabaseType type)
 {
     AUTO(Lab) *lab = lab_new(type);
+    AUTO_TEXT *partial = memory_format("%s/dumped/run-1/dump.sql.zst.partial", lab->folder);
 
     if (type == DATABASE_MYSQL) {
         lab_run(lab->production, "CREATE TABLE base (a INT)");
@@ -238,6 +240,7 @@ static void fails_restore(DatabaseType type)
         lab_run(lab->production, "DROP TABLE base");
         lab_agent_fails(
             lab->agent, &handler_backup_database, &lab->command, ERROR_COMMAND_FAILED, "dump: ");
+        assert_int_equal(file_kind(partial, LINKS_THEMSELVES), FILE_ABSENT);
     } else {
         /* the function is there when the rows were written, and refuses when they are restored */
         lab_run(lab->production, "CREATE FUNCTION good(int) RETURNS bool IMMUTABLE LANGUAGE sql"
@@ -250,6 +253,57 @@ static void fails_restore(DatabaseType type)
             lab->agent, &handler_backup_database, &lab->command, ERROR_COMMAND_FAILED, "restore: ");
     }
     assert_no_scratch(lab);
+}
+
+/* Whatever time a server gives an idle session: the dump in between may take longer. */
+static void waits_for_the_dump(DatabaseType type)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    FACTS_AUTO(evidence);
+
+    if (type == DATABASE_POSTGRESQL)
+        lab_run(lab->production,
+            "ALTER DATABASE dumped SET idle_in_transaction_session_timeout = '5ms'");
+    else
+        lab_run(lab->production, "SET GLOBAL wait_timeout = 1");
+    assert_int_equal(
+        lab_agent_succeeds(lab->agent, &handler_backup_database, &lab->command, &evidence),
+        RESULT_DONE);
+    if (type == DATABASE_MYSQL)
+        lab_run(lab->production, "SET GLOBAL wait_timeout = 28800");
+}
+
+static void a_server_that_ends_idle_sessions_is_backed_up(void **state)
+{
+    (void)state;
+    for_both_types(waits_for_the_dump);
+}
+
+static void tells_of_space(DatabaseType type)
+{
+    AUTO(Lab) *lab = lab_new(type);
+    AUTO_TEXT *folder = memory_format("%s/dumped/run-1", lab->folder);
+    Error error = { 0 };
+
+    assert_true(file_make_folders(folder, 0700, &error));
+    if (mount("none", folder, "tmpfs", 0, "size=64k,mode=700") != 0)
+        skip();
+    lab_run(lab->production, type == DATABASE_MYSQL
+                                 ? "INSERT INTO odd (a, b) VALUES (9, RANDOM_BYTES(1000)), "
+                                   "(10, REPEAT('x', 2000000))"
+                                 : "INSERT INTO odd (a, b) SELECT i, sha512(i::text::bytea) "
+                                   "FROM generate_series(10, 9000) i");
+    if (type == DATABASE_MYSQL)
+        lab_run(lab->production, "ANALYZE TABLE odd"); /* it knows a table's size by that */
+    lab_agent_fails(lab->agent, &handler_backup_database, &lab->command, ERROR_PRECONDITION,
+        "make room there, or set another backup directory");
+    assert_int_equal(umount(folder), 0);
+}
+
+static void too_little_space_is_told_before(void **state)
+{
+    (void)state;
+    for_both_types(tells_of_space);
 }
 
 static void a_dump_that_cannot_be_made_or_restored_is_no_backup(void **state)
@@ -281,6 +335,8 @@ int main(void)
         cmocka_unit_test(the_dump_can_be_restored_by_hand),
         cmocka_unit_test(one_flipped_bit_is_found),
         cmocka_unit_test(a_scratch_database_that_a_crash_left_is_dropped),
+        cmocka_unit_test(a_server_that_ends_idle_sessions_is_backed_up),
+        cmocka_unit_test(too_little_space_is_told_before),
         cmocka_unit_test(a_dump_that_cannot_be_made_or_restored_is_no_backup),
     };
 

@@ -12,11 +12,13 @@
 
 #include "agent/handlers/backup/dump_manifest.h"
 #include "agent/handlers/backup/dump_tool.h"
+#include "agent/handlers/backup/production_digests.h"
 #include "agent/handlers/copy/definitions.h"
 #include "agent/handlers/copy/difference.h"
 #include "agent/handlers/copy/rows.h"
 #include "agent/handlers/database/database_target.h"
 #include "agent/handlers/database/layout.h"
+#include "agent/handlers/database/query_rows.h"
 #include "agent/handlers/database/scratch_database.h"
 #include "agent/handlers/database/session_watch.h"
 #include "agent/handlers/table.h"
@@ -34,7 +36,8 @@ typedef struct Backup {
     char *folder, *partial, *dump, *manifest_path;
     Database *production; /* in one snapshot, only to read */
     CopyCatalogue *catalogue;
-    RowDigest *digests; /* of production's tables, in the order of the catalogue */
+    ProductionDigests *reading; /* owns the digests; it has the connection until they are there */
+    const RowDigest *digests;   /* of production's tables, in the order of the catalogue */
     size_t compared_tables;
     uint64_t compared_rows;
     DumpManifest manifest;
@@ -61,10 +64,10 @@ static bool backup_of(AgentIo *io, const Command *command, Backup *ret, Error *e
 
 static void backup_done(Backup *backup)
 {
+    production_digests_free(backup->reading);
     database_close(backup->production);
     copy_catalogue_free(backup->catalogue);
     dump_manifest_done(&backup->manifest);
-    free(backup->digests);
     free(backup->folder);
     free(backup->partial);
     free(backup->dump);
@@ -127,7 +130,7 @@ static bool digest_table(
     return rows_digest(database, &all, &meter, ret, error);
 }
 
-static bool read_production(Backup *backup, Error *error)
+static bool look_at_production(Backup *backup, Error *error)
 {
     if (!open_long(backup, SIDE_PRODUCTION, NULL, &backup->production, error) ||
         !dump_tool_check(backup->production, error) ||
@@ -135,10 +138,24 @@ static bool read_production(Backup *backup, Error *error)
         !copy_catalogue_read(backup->production, &backup->catalogue, error))
         return false;
     read_as_printed(backup);
-    backup->digests = memory_new(backup->catalogue->table_count * sizeof(RowDigest));
-    for (size_t i = 0; i < backup->catalogue->table_count; i++)
-        if (!digest_table(backup, backup->production, i, &backup->digests[i], error))
-            return false;
+    return true;
+}
+
+static void start_digests(Backup *backup)
+{
+    backup->reading = production_digests_start(backup->production, backup->catalogue);
+}
+
+static bool await_digests(Backup *backup, Error *error)
+{
+    if (!production_digests_wait(backup->reading, &backup->digests, error))
+        return false;
+    backup->manifest.tables = copied_new();
+    for (size_t i = 0; i < backup->catalogue->table_count; i++) {
+        AUTO_TEXT *line = copied_line(&backup->catalogue->tables[i], &backup->digests[i]);
+
+        copied_add_line(backup->manifest.tables, line);
+    }
     return true;
 }
 
@@ -183,30 +200,44 @@ static bool fill_manifest(Backup *backup, const CompressedFile *file, Error *err
     facts_add(values, "file", dump_tool_file_name(backup->config->type));
     facts_format(values, "bytes", "%llu", (unsigned long long)file->bytes);
     facts_add(values, "sha256", file->sha256);
-    backup->manifest.tables = copied_new();
-    for (size_t i = 0; i < backup->catalogue->table_count; i++) {
-        AUTO_TEXT *line = copied_line(&backup->catalogue->tables[i], &backup->digests[i]);
-
-        copied_add_line(backup->manifest.tables, line);
-    }
     return true;
 }
+
+/* What the tables take at the server; compressed, the digits of a blob take little more. */
+static const char *const size_queries[] = {
+    [DATABASE_MYSQL] = "SELECT CAST(COALESCE(SUM(data_length), 0) AS UNSIGNED)"
+                       " FROM information_schema.TABLES WHERE table_schema = DATABASE()",
+    [DATABASE_POSTGRESQL] = "SELECT COALESCE(sum(pg_catalog.pg_table_size(oid)), 0)::bigint"
+                            " FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm')",
+};
 
 static bool check_space(const Backup *backup, Error *error)
 {
     uint64_t needed = 0, bytes, inodes;
 
-    for (size_t i = 0; i < backup->catalogue->table_count; i++)
-        needed += backup->digests[i].bytes;
-    needed += needed / 8; /* a blob's digits compress to little more than its bytes */
-    if (!file_free_space(backup->folder, &bytes, &inodes, error))
+    if (!query_number(backup->production, size_queries[backup->config->type], &needed, error) ||
+        !file_free_space(backup->folder, &bytes, &inodes, error))
         return false;
+    needed += needed / 8;
     if (bytes < needed)
         return error_set(error, ERROR_PRECONDITION,
-            "%s has %llu MiB free, the dump of %s may need %llu MiB", backup->folder,
-            (unsigned long long)bytes >> 20, backup->command->target,
+            "%s has %llu MiB free, the dump of %s may need %llu MiB: make room there, or set "
+            "another backup directory in agent.xml",
+            backup->folder, (unsigned long long)bytes >> 20, backup->command->target,
             (unsigned long long)needed >> 20);
     return true;
+}
+
+static bool dump_to_file(const Backup *backup, CompressedFile *ret, Error *error)
+{
+    backup->io->progress(backup->io->self, "dump", 0, 1);
+    if (dump_tool_dump(backup->config, backup->partial, time_limit(backup), ret, error)) {
+        if (rename(backup->partial, backup->dump) == 0)
+            return file_sync_folder(backup->folder, error);
+        (void)error_set(error, ERROR_IO, "%s cannot be renamed", backup->partial);
+    }
+    (void)unlink(backup->partial); /* the room that it takes may be what was missing */
+    return false;
 }
 
 static bool make_dump(Backup *backup, Error *error)
@@ -214,14 +245,14 @@ static bool make_dump(Backup *backup, Error *error)
     Millis since = backup->io->now(backup->io->self);
     CompressedFile file;
 
-    backup->io->progress(backup->io->self, "dump", 0, 1);
-    if (!check_space(backup, error) ||
-        !dump_tool_dump(backup->config, backup->partial, time_limit(backup), &file, error))
+    if (!check_space(backup, error))
         return false;
-    if (rename(backup->partial, backup->dump) != 0)
-        return error_set(error, ERROR_IO, "%s cannot be renamed", backup->partial);
+    if (is_rehearsal(backup))
+        start_digests(backup);
+    if (!dump_to_file(backup, &file, error))
+        return false;
     note_time(backup, "dump-ms", since);
-    return file_sync_folder(backup->folder, error) && fill_manifest(backup, &file, error) &&
+    return fill_manifest(backup, &file, error) &&
            dump_manifest_write(&backup->manifest, backup->manifest_path, error);
 }
 
@@ -331,7 +362,10 @@ static bool restore_and_compare(Backup *backup, const char *name, Error *error)
     Millis since = backup->io->now(backup->io->self);
 
     backup->io->progress(backup->io->self, "restore test", 0, 1);
-    if (!dump_tool_restore(backup->config, name, backup->dump, time_limit(backup), error))
+    if (!is_rehearsal(backup))
+        start_digests(backup); /* production has nothing else to do while staging restores */
+    if (!dump_tool_restore(backup->config, name, backup->dump, time_limit(backup), error) ||
+        (!is_rehearsal(backup) && !await_digests(backup, error)))
         return false;
     note_time(backup, "restore-ms", since);
     return compare_restored(backup, name, error);
@@ -358,9 +392,10 @@ static bool test_restore(Backup *backup, Error *error)
 }
 
 /* A snapshot makes a server keep what its writers replace: under writers it ends with the dump. */
-static bool end_snapshot(const Backup *backup, Error *error)
+static bool end_snapshot(Backup *backup, Error *error)
 {
-    return !is_rehearsal(backup) || database_run(backup->production, "COMMIT", NULL, error);
+    return !is_rehearsal(backup) || (await_digests(backup, error) &&
+                                        database_run(backup->production, "COMMIT", NULL, error));
 }
 
 static bool back_up(AgentIo *io, const Command *command, Error *error)
@@ -368,7 +403,7 @@ static bool back_up(AgentIo *io, const Command *command, Error *error)
     BACKUP_AUTO(backup);
 
     return backup_of(io, command, &backup, error) && scratch_drop(io, command, error) &&
-           file_make_folders(backup.folder, 0700, error) && read_production(&backup, error) &&
+           file_make_folders(backup.folder, 0700, error) && look_at_production(&backup, error) &&
            make_dump(&backup, error) && end_snapshot(&backup, error) &&
            check_file(&backup, &backup.manifest, error) && test_restore(&backup, error);
 }

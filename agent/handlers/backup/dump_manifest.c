@@ -21,7 +21,7 @@ bool dump_manifest_write(const DumpManifest *manifest, const char *path, Error *
     text_add(&text, HEADER);
     for (size_t i = 0; i < manifest->values.count; i++)
         text_add(&text, "%s %s\n", manifest->values.items[i].name, manifest->values.items[i].value);
-    for (const char *line = copied_text(manifest->tables); *line;) {
+    for (const char *line = manifest->tables ? copied_text(manifest->tables) : ""; *line;) {
         size_t length = strcspn(line, "\n");
 
         text_add(&text, "table %.*s\n", (int)length, line);

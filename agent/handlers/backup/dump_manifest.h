@@ -7,7 +7,7 @@
  *   NAME VALUE            database, type, server-version, layout, run, taken-at, file, bytes,
  *                         sha256, restored (what came of the restore test), dump-ms, restore-ms,
  *                         compare-ms, not-compared (a table, in a rehearsal; any number of them)
- *   table ROWS\tBYTES\tDIGEST\tQUOTED\tNAME     one per table (copied.h)
+ *   table ROWS\tBYTES\tDIGEST\tQUOTED\tNAME     one per table (copied.h), once it was restored
  *
  * Owns: a DumpManifest is released by dump_manifest_done(). Errors: ERROR_CORRUPT a file that is
  * none.
