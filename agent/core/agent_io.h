@@ -6,7 +6,7 @@
  *
  * remember() is durable when it returns: a handler writes down what it is about to do before it
  * does it, and after a crash recall() tells how far it came. Keys are the handler's own, e.g.
- * "migrate/userdb/production/statement/17"; they outlive runs, so they contain what makes them
+ * "migrate/userdb/production/statements/17"; they outlive runs, so they contain what makes them
  * unique. `evidence` goes into the journal and the report, on success and on failure alike.
  */
 

@@ -22,7 +22,7 @@ typedef struct Entry {
 } Entry;
 
 typedef struct Ledger {
-    unsigned count, written;
+    unsigned count, written, pauses;
     Entry entries[ENTRIES];
 } Ledger;
 
@@ -70,8 +70,11 @@ static Millis now(void *self)
 
 static bool pause_for(void *self, Millis duration, Error *error)
 {
-    (void)self;
+    LabAgent *agent = self;
+
     (void)error;
+    if (++agent->ledger->pauses == agent->dies_at && agent->place == DIES_AT_PAUSE)
+        _exit(DEAD);
     if (duration > 0)
         (void)usleep((useconds_t)duration * 1000);
     return true;
@@ -83,7 +86,9 @@ static bool remember(void *self, const char *key, const char *value, Error *erro
     Ledger *ledger = agent->ledger;
     Entry *entry = find(agent, key);
 
-    if (++ledger->written == agent->dies_at && agent->place == DIES_BEFORE_WRITING)
+    const bool dies = ++ledger->written == agent->dies_at && agent->place != DIES_AT_PAUSE;
+
+    if (dies && agent->place == DIES_BEFORE_WRITING)
         _exit(DEAD);
     if (!entry) {
         assert_true(ledger->count < ENTRIES);
@@ -91,7 +96,7 @@ static bool remember(void *self, const char *key, const char *value, Error *erro
     }
     if (!text_copy(entry->key, KEY_BYTES, key) || !text_copy(entry->value, VALUE_BYTES, value))
         return error_set(error, ERROR_IO, "the test's ledger has no room for %s", key);
-    if (ledger->written == agent->dies_at)
+    if (dies)
         _exit(DEAD);
     return true;
 }
@@ -182,7 +187,8 @@ bool lab_agent_dies(LabAgent *agent, const Handler *handler, const Command *comm
     pid_t child;
     int status = 0;
 
-    agent->dies_at = agent->ledger->written + entry;
+    agent->dies_at =
+        entry + (place == DIES_AT_PAUSE ? agent->ledger->pauses : agent->ledger->written);
     agent->place = place;
     child = fork();
     assert_true(child >= 0);

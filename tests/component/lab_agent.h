@@ -27,6 +27,7 @@ unsigned lab_agent_entries(const LabAgent *agent) __attribute__((nonnull));
 typedef enum DeathPlace {
     DIES_BEFORE_WRITING, /* the entry is lost */
     DIES_AFTER_WRITING,
+    DIES_AT_PAUSE, /* the number counts calls of pause() instead */
 } DeathPlace;
 
 /*

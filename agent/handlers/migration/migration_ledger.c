@@ -1,10 +1,8 @@
 #include "agent/handlers/migration/migration_ledger.h"
 
 #include <assert.h>
-#include <inttypes.h>
 
-#include "common/base/memory.h"
-#include "common/base/text.h"
+#include "agent/handlers/migration/migration_notes.h"
 
 static const char *const phases[] = {
     [MIGRATION_NONE] = "none",
@@ -67,63 +65,26 @@ bool migration_ledger_set_phase(const MigrationLedger *ledger, MigrationPhase ph
     return migration_ledger_put(ledger, "phase", phases[phase], error);
 }
 
-bool migration_ledger_statement(
-    const MigrationLedger *ledger, size_t number, char **ret, Error *error)
-{
-    AUTO_TEXT *name = memory_format("statement/%zu", number);
-
-    return migration_ledger_get(ledger, name, ret, error);
-}
-
-bool migration_ledger_begun(
-    const MigrationLedger *ledger, size_t number, const char *fingerprint, Error *error)
-{
-    AUTO_TEXT *name = memory_format("statement/%zu", number);
-    AUTO_TEXT *value = memory_format("begun %s", fingerprint);
-
-    return migration_ledger_put(ledger, name, value, error);
-}
-
-bool migration_ledger_done(
-    const MigrationLedger *ledger, size_t number, const char *words, Millis took, Error *error)
-{
-    AUTO_TEXT *name = memory_format("statement/%zu", number);
-    AUTO_TEXT *duration_name = memory_format("ms/%zu", number);
-    AUTO_TEXT *duration = memory_format("%" PRId64, took);
-
-    return migration_ledger_put(ledger, duration_name, duration, error) &&
-           migration_ledger_put(ledger, name, words, error);
-}
-
-static bool tell_one(const MigrationLedger *ledger, const char *name, const char *fact,
-    Facts *evidence, Error *error)
+static bool tell_one(const MigrationLedger *ledger, const char *name, Facts *evidence, Error *error)
 {
     AUTO_TEXT *value = NULL;
 
     if (!migration_ledger_get(ledger, name, &value, error))
         return false;
     if (value)
-        facts_add(evidence, fact, value);
+        facts_add(evidence, name, value);
     return true;
 }
 
 bool migration_ledger_tell(const MigrationLedger *ledger, Facts *evidence, Error *error)
 {
-    unsigned long long count;
+    __attribute__((cleanup(migration_notes_done))) MigrationNotes notes = { 0 };
 
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-        if (!tell_one(ledger, told[i], told[i], evidence, error))
+        if (!tell_one(ledger, told[i], evidence, error))
             return false;
-    count = facts_number(evidence, "statements", 0);
-    for (unsigned long long k = 1; k <= count; k++) {
-        AUTO_TEXT *name = memory_format("statement/%llu", k);
-        AUTO_TEXT *fact = memory_format("statement:%llu", k);
-        AUTO_TEXT *duration = memory_format("ms/%llu", k);
-        AUTO_TEXT *duration_fact = memory_format("~statement-ms:%llu", k);
-
-        if (!tell_one(ledger, name, fact, evidence, error) ||
-            !tell_one(ledger, duration, duration_fact, evidence, error))
-            return false;
-    }
+    if (!migration_notes_open(&notes, ledger, facts_number(evidence, "statements", 0), error))
+        return false;
+    migration_notes_tell(&notes, evidence);
     return true;
 }

@@ -7,7 +7,7 @@
  *   phase          "running", "finishing" (all statements are done), "complete"
  *   id             made up at the start; on MySQL the mark table in the database carries it too
  *   run, script, script-sha256, layout-before, statements
- *   statement/<k>  "begun <fingerprint>", then "done[, <rows> rows]"; milliseconds in ms/<k>
+ *   statements/<n> what is known of the statements: migration_notes.h
  *
  * Owns: a text that migration_ledger_get() gives is the caller's. Errors: those of AgentIo.
  */
@@ -41,16 +41,7 @@ bool migration_ledger_phase(const MigrationLedger *ledger, MigrationPhase *ret, 
     __attribute__((nonnull, warn_unused_result));
 bool migration_ledger_set_phase(const MigrationLedger *ledger, MigrationPhase phase, Error *error)
     __attribute__((nonnull, warn_unused_result));
-/* Statement k, from 1: what is known of it, or NULL. */
-bool migration_ledger_statement(const MigrationLedger *ledger, size_t number, char **ret,
-    Error *error) __attribute__((nonnull, warn_unused_result));
-bool migration_ledger_begun(const MigrationLedger *ledger, size_t number, const char *fingerprint,
-    Error *error) __attribute__((nonnull, warn_unused_result));
-bool migration_ledger_done(const MigrationLedger *ledger, size_t number, const char *words,
-    Millis took, Error *error) __attribute__((nonnull(1, 3, 5), warn_unused_result));
-/*
- * "script", "script-sha256", "statements", "layout-before", "statement:<k>" and
- * "~statement-ms:<k>", from the ledger.
+/* "script", "script-sha256", "statements", "layout-before", "statement:<k>", "~statement-ms:<k>".
  */
 bool migration_ledger_tell(const MigrationLedger *ledger, Facts *evidence, Error *error)
     __attribute__((nonnull, warn_unused_result));

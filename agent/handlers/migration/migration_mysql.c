@@ -5,12 +5,21 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 
-#define LEFT_OUT "done, left out: the tool draws the transactions itself"
+#define MARKS_MAX ((size_t)1 << 20) /* bytes of one statement that writes marks */
 
 typedef struct Run {
     const Migration *migration;
+    MigrationNotes notes;
     char structure[SHA256_HEX_BYTES]; /* fingerprint as it is now */
+    bool in_group;                    /* a transaction with changes of rows is open */
+    Text marks;                       /* of its statements: "(2, 17), (3, 1)" */
 } Run;
+
+static void run_done(Run *self)
+{
+    migration_notes_done(&self->notes);
+    text_done(&self->marks);
+}
 
 static bool run(const Run *self, const char *sql, uint64_t *ret_rows, Error *error)
 {
@@ -62,25 +71,59 @@ static bool note_structure(Run *self, Error *error)
     return structure_fingerprint_mysql(self->migration->database, self->structure, error);
 }
 
-static char *done_with_rows(uint64_t rows)
-{
-    return memory_format("done, %" PRIu64 " rows", rows);
-}
-
 static Millis now(const Run *self)
 {
     return self->migration->io->now(self->migration->io->self);
 }
 
+/* The marks tell after a crash that all of it happened; the notes are for the report. */
+static bool commit_group(Run *self, Error *error)
+{
+    AUTO_TEXT *marks =
+        memory_format("INSERT INTO " MIGRATION_MARK_TABLE " (STATEMENT, ROWS_CHANGED) VALUES %s",
+            self->marks.bytes);
+    const bool open = self->in_group, changed = self->marks.length > 0;
+
+    self->in_group = false;
+    text_clear(&self->marks);
+    if (open && ((changed && !run(self, marks, NULL, error)) || !run(self, "COMMIT", NULL, error)))
+        return error_prefix(error, "committing the changes of rows up to here: ");
+    return migration_notes_flush(&self->notes, error);
+}
+
+/*
+ * After a failed statement those before it stay, unless the server took the whole transaction back
+ * (a deadlock), which only the answer to a later statement tells. What fails here is no news: the
+ * session ends, and the next one asks for the marks.
+ */
+static void keep_group(Run *self)
+{
+    Error ignored = { 0 };
+
+    if (self->in_group && run(self, "DO 0", NULL, &ignored) &&
+        database_in_transaction(self->migration->database))
+        (void)commit_group(self, &ignored);
+}
+
+static bool note_begun(Run *self, size_t number, const char *words, Error *error)
+{
+    migration_notes_add(&self->notes, number, words, 0);
+    return migration_notes_flush(&self->notes, error);
+}
+
+static bool note_done(Run *self, size_t number, Millis took, Error *error)
+{
+    migration_notes_add(&self->notes, number, "done", took);
+    return migration_notes_flush(&self->notes, error) && note_structure(self, error);
+}
+
 static bool run_definition(Run *self, size_t number, const char *sql, Error *error)
 {
-    const MigrationLedger *ledger = &self->migration->ledger;
+    AUTO_TEXT *begun = memory_format("begun %s", self->structure);
     Millis started = now(self);
 
-    return migration_ledger_begun(ledger, number, self->structure, error) &&
-           run(self, sql, NULL, error) &&
-           migration_ledger_done(ledger, number, "done", now(self) - started, error) &&
-           note_structure(self, error);
+    return note_begun(self, number, begun, error) && run(self, sql, NULL, error) &&
+           note_done(self, number, now(self) - started, error);
 }
 
 /* The fingerprint before the statement is known: another one now means that it happened. */
@@ -89,63 +132,40 @@ static bool resume_definition(
 {
     if (strcmp(before, self->structure) == 0)
         return run_definition(self, number, sql, error);
-    return migration_ledger_done(&self->migration->ledger, number,
-        "done, seen in the catalogue after an interruption", 0, error);
+    migration_notes_add(
+        &self->notes, number, "done, seen in the catalogue after an interruption", 0);
+    return migration_notes_flush(&self->notes, error);
 }
 
-static bool run_in_transaction(
-    const Run *self, size_t number, const char *sql, uint64_t *ret_rows, Error *error)
+static void note_rows(Run *self, size_t number, uint64_t rows, Millis took)
 {
-    AUTO_TEXT *mark = NULL;
+    AUTO_TEXT *words = memory_format("done, %" PRIu64 " rows", rows);
 
-    if (!run(self, "START TRANSACTION", NULL, error) || !run(self, sql, ret_rows, error))
-        return false;
-    mark = memory_format("INSERT INTO " MIGRATION_MARK_TABLE
-                         " (STATEMENT, ROWS_CHANGED) VALUES (%zu, %" PRIu64 ")",
-        number, *ret_rows);
-    return run(self, mark, NULL, error) && run(self, "COMMIT", NULL, error);
+    migration_notes_add(&self->notes, number, words, took);
 }
 
 static bool run_rows(Run *self, size_t number, const char *sql, Error *error)
 {
-    const MigrationLedger *ledger = &self->migration->ledger;
     Millis started = now(self);
-    AUTO_TEXT *words = NULL;
     uint64_t rows = 0;
 
-    /* after a failure the session ends, and the transaction with it */
-    if (!migration_ledger_begun(ledger, number, "rows", error) ||
-        !run_in_transaction(self, number, sql, &rows, error))
+    if (!self->in_group && !run(self, "START TRANSACTION", NULL, error))
         return false;
-    words = done_with_rows(rows);
-    return migration_ledger_done(ledger, number, words, now(self) - started, error);
-}
-
-/* The mark was written in the statement's own transaction: it is there when that was committed. */
-static bool resume_rows(Run *self, size_t number, const char *sql, Error *error)
-{
-    AUTO_TEXT *question = memory_format(
-        "SELECT ROWS_CHANGED FROM " MIGRATION_MARK_TABLE " WHERE STATEMENT = %zu", number);
-    AUTO_TEXT *mark = NULL;
-    AUTO_TEXT *words = NULL;
-
-    if (!database_value(self->migration->database, question, &mark, error))
+    self->in_group = true;
+    if (!run(self, sql, &rows, error))
         return false;
-    if (!mark)
-        return run_rows(self, number, sql, error);
-    words = memory_format("done, %s rows", mark);
-    return migration_ledger_done(&self->migration->ledger, number, words, 0, error);
+    text_add(
+        &self->marks, "%s(%zu, %" PRIu64 ")", self->marks.length > 0 ? ", " : "", number, rows);
+    note_rows(self, number, rows, now(self) - started);
+    return true;
 }
 
 static bool run_routine(Run *self, size_t number, const char *sql, Error *error)
 {
-    const MigrationLedger *ledger = &self->migration->ledger;
     Millis started = now(self);
 
-    return migration_ledger_begun(ledger, number, "routine", error) &&
-           run(self, sql, NULL, error) &&
-           migration_ledger_done(ledger, number, "done", now(self) - started, error) &&
-           note_structure(self, error);
+    return note_begun(self, number, "begun routine", error) && run(self, sql, NULL, error) &&
+           note_done(self, number, now(self) - started, error);
 }
 
 static bool resume_routine(Error *error)
@@ -158,29 +178,30 @@ static bool resume_routine(Error *error)
 /* What holds for the session only is done again in every session. */
 static bool run_session(Run *self, size_t number, const char *sql, Error *error)
 {
-    return run(self, sql, NULL, error) &&
-           migration_ledger_done(&self->migration->ledger, number, "done", 0, error);
+    if (!run(self, sql, NULL, error))
+        return false;
+    migration_notes_add(&self->notes, number, "done", 0);
+    return true;
 }
 
-/* `known`: what the ledger says, NULL for nothing, "begun …" after an interruption. */
-static bool run_or_resume(Run *self, size_t number, const char *known, Error *error)
+/* `begun`: what was noted before an interruption, or NULL. */
+static bool run_outside_group(Run *self, size_t number, const char *begun, Error *error)
 {
     const SqlStatement *statement = &self->migration->script->items[number - 1];
 
+    if (!commit_group(self, error))
+        return false;
     switch (statement->kind) {
     case SQL_DEFINITION:
-        return known ? resume_definition(
-                           self, number, statement->text, known + strlen("begun "), error)
+        return begun ? resume_definition(
+                           self, number, statement->text, begun + strlen("begun "), error)
                      : run_definition(self, number, statement->text, error);
-    case SQL_ROWS:
-        return known ? resume_rows(self, number, statement->text, error)
-                     : run_rows(self, number, statement->text, error);
     case SQL_ROUTINE:
-        return known ? resume_routine(error) : run_routine(self, number, statement->text, error);
+        return begun ? resume_routine(error) : run_routine(self, number, statement->text, error);
     case SQL_SESSION:
         return run_session(self, number, statement->text, error);
+    case SQL_ROWS:
     case SQL_TRANSACTION:
-        return migration_ledger_done(&self->migration->ledger, number, LEFT_OUT, 0, error);
     case SQL_OTHER:
     case SQL_KIND_COUNT:
         break;
@@ -188,45 +209,93 @@ static bool run_or_resume(Run *self, size_t number, const char *known, Error *er
     return error_set(error, ERROR_INVALID, "it is of a kind that is never run");
 }
 
+static bool run_or_resume(Run *self, size_t number, const char *begun, Error *error)
+{
+    const SqlStatement *statement = &self->migration->script->items[number - 1];
+
+    if (statement->kind == SQL_ROWS)
+        return run_rows(self, number, statement->text, error);
+    if (statement->kind == SQL_TRANSACTION) {
+        migration_notes_add(&self->notes, number, MIGRATION_LEFT_OUT, 0);
+        return true;
+    }
+    return run_outside_group(self, number, begun, error);
+}
+
 static bool take_statement(Run *self, size_t number, Error *error)
 {
     const Migration *migration = self->migration;
     const SqlStatement *statement = &migration->script->items[number - 1];
-    AUTO_TEXT *known = NULL;
+    const MigrationNote *known = migration_notes_of(&self->notes, number);
 
     migration->io->progress(
         migration->io->self, "statements", number - 1, migration->script->count);
-    if (!migration->io->pause(migration->io->self, 0, error) ||
-        !migration_ledger_statement(&migration->ledger, number, &known, error))
+    if (!migration->io->pause(migration->io->self, 0, error))
         return false;
-    if (known && strncmp(known, "done", 4) == 0)
+    if (migration_note_is_done(known))
         return statement->kind != SQL_SESSION || run(self, statement->text, NULL, error);
-    return run_or_resume(self, number, known, error);
+    return run_or_resume(self, number, known->words, error) &&
+           (!migration_notes_are_due(&self->notes) || commit_group(self, error));
 }
 
-static bool run_all(Run *self, Error *error)
+static bool take_mark(void *data, const DatabaseRow *row, Error *error)
+{
+    Run *self = data;
+    unsigned long long number, rows;
+
+    if (!text_to_number(row->values[0], self->notes.count, &number) || number == 0 ||
+        !text_to_number(row->values[1], UINT64_MAX, &rows))
+        return error_set(error, ERROR_CORRUPT,
+            "table " MIGRATION_MARK_TABLE " has a mark for statement %s with %s rows, the script "
+            "has %zu statements: restore the backup of the database",
+            row->values[0], row->values[1], self->notes.count);
+    if (!migration_note_is_done(migration_notes_of(&self->notes, number)))
+        note_rows(self, number, rows, 0);
+    return true;
+}
+
+/* What was committed before a crash, whether or not there was time to note it. */
+static bool take_marks(Run *self, Error *error)
+{
+    return database_query(self->migration->database,
+               "SELECT STATEMENT, ROWS_CHANGED FROM " MIGRATION_MARK_TABLE " ORDER BY STATEMENT",
+               take_mark, self, error) &&
+           migration_notes_flush(&self->notes, error);
+}
+
+static bool run_statements(Run *self, Error *error)
 {
     const Migration *migration = self->migration;
 
-    if (!check_engines(self, error) || !make_mark_table(self, error) ||
-        !note_structure(self, error))
-        return false;
     for (size_t number = 1; number <= migration->script->count; number++)
-        if (!take_statement(self, number, error))
+        if (!take_statement(self, number, error)) {
+            keep_group(self);
             return migration_fail_statement(migration, number, error);
-    return migration_check_layout(migration, error) &&
+        }
+    return commit_group(self, error);
+}
+
+static bool run_all(const Migration *migration, Error *error)
+{
+    __attribute__((cleanup(run_done))) Run self = { .migration = migration };
+
+    text_init(&self.marks, MARKS_MAX);
+    return migration_notes_open(&self.notes, &migration->ledger, migration->script->count, error) &&
+           check_engines(&self, error) && make_mark_table(&self, error) &&
+           note_structure(&self, error) && take_marks(&self, error) &&
+           run_statements(&self, error) && migration_check_layout(migration, error) &&
            migration_ledger_set_phase(&migration->ledger, MIGRATION_FINISHING, error);
 }
 
 bool migration_run_mysql(const Migration *migration, Error *error)
 {
-    Run self = { .migration = migration };
     MigrationPhase phase;
 
     if (!migration_ledger_phase(&migration->ledger, &phase, error))
         return false;
-    if (phase == MIGRATION_RUNNING && !run_all(&self, error))
+    if (phase == MIGRATION_RUNNING && !run_all(migration, error))
         return false;
-    return run(&self, "DROP TABLE IF EXISTS " MIGRATION_MARK_TABLE, NULL, error) &&
+    return database_run(
+               migration->database, "DROP TABLE IF EXISTS " MIGRATION_MARK_TABLE, NULL, error) &&
            migration_ledger_set_phase(&migration->ledger, MIGRATION_COMPLETE, error);
 }

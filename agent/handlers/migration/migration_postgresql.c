@@ -34,7 +34,8 @@ static const char hand_over[] =
     "     CASE r.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, r.name, owner); END IF;"
     " END LOOP; END $do$";
 
-static bool run_statement(const Migration *migration, size_t number, Error *error)
+static bool run_statement(
+    const Migration *migration, MigrationNotes *notes, size_t number, Error *error)
 {
     const SqlStatement *statement = &migration->script->items[number - 1];
     AgentIo *io = migration->io;
@@ -45,15 +46,28 @@ static bool run_statement(const Migration *migration, size_t number, Error *erro
     io->progress(io->self, "statements", number - 1, migration->script->count);
     if (!io->pause(io->self, 0, error))
         return false;
-    if (statement->kind == SQL_TRANSACTION)
-        return migration_ledger_done(&migration->ledger, number,
-            "done, left out: the tool draws the transactions itself", 0, error);
+    if (statement->kind == SQL_TRANSACTION) {
+        migration_notes_add(notes, number, MIGRATION_LEFT_OUT, 0);
+        return true;
+    }
     if (!database_run(migration->database, statement->text, &rows, error))
         return false;
     words = statement->kind == SQL_ROWS ? memory_format("done, %" PRIu64 " rows", rows)
                                         : memory_text("done");
-    return migration_ledger_done(
-        &migration->ledger, number, words, io->now(io->self) - started, error);
+    migration_notes_add(notes, number, words, io->now(io->self) - started);
+    return !migration_notes_are_due(notes) || migration_notes_flush(notes, error);
+}
+
+static bool run_statements(const Migration *migration, Error *error)
+{
+    __attribute__((cleanup(migration_notes_done))) MigrationNotes notes = { 0 };
+
+    if (!migration_notes_open(&notes, &migration->ledger, migration->script->count, error))
+        return false;
+    for (size_t number = 1; number <= migration->script->count; number++)
+        if (!run_statement(migration, &notes, number, error))
+            return migration_fail_statement(migration, number, error);
+    return migration_notes_flush(&notes, error);
 }
 
 static bool run_all(const Migration *migration, Error *error)
@@ -61,11 +75,9 @@ static bool run_all(const Migration *migration, Error *error)
     AUTO_TEXT *before = NULL;
     AUTO_TEXT *sql = NULL;
 
-    if (!database_value(migration->database, tables_before, &before, error))
+    if (!database_value(migration->database, tables_before, &before, error) ||
+        !run_statements(migration, error))
         return false;
-    for (size_t number = 1; number <= migration->script->count; number++)
-        if (!run_statement(migration, number, error))
-            return migration_fail_statement(migration, number, error);
     sql = memory_format(hand_over, before, before, before, before);
     if (!database_run(migration->database, sql, NULL, error))
         return error_prefix(error, "giving the new tables to the owner of the others: ");

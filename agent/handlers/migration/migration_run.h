@@ -5,17 +5,19 @@
  *
  * The two types differ in what survives a crash. PostgreSQL does all in one transaction: either
  * everything happened or nothing, and the layout tells which. MySQL and MariaDB commit each
- * definition by itself, so every statement stands in the ledger before it runs; afterwards the
- * catalogue tells whether a definition happened, and a mark in the same transaction tells it of
- * a change of rows.
+ * definition by itself, so it stands in the ledger before it runs, and the catalogue tells whether
+ * it happened. Changes of rows that follow one another share a transaction, and marks in the same
+ * transaction tell of each whether it happened.
  */
 
 #include "agent/handlers/database/database.h"
-#include "agent/handlers/migration/migration_ledger.h"
+#include "agent/handlers/migration/migration_notes.h"
 #include "agent/handlers/migration/sql_splitter.h"
 
 /* In the migrated database while a migration runs on MySQL; gone when it is finished. */
 #define MIGRATION_MARK_TABLE "DSS_UPGRADE_LEDGER"
+/* The note of a BEGIN or COMMIT of the script. */
+#define MIGRATION_LEFT_OUT "done, left out: the tool draws the transactions itself"
 
 typedef struct Migration {
     AgentIo *io;
