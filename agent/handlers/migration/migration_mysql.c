@@ -2,6 +2,7 @@
 
 #include "agent/handlers/database/structure.h"
 #include "agent/handlers/migration/migration_run.h"
+#include "agent/handlers/migration/sql_lexer.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
 
@@ -76,8 +77,8 @@ static Millis now(const Run *self)
     return self->migration->io->now(self->migration->io->self);
 }
 
-/* The marks tell after a crash that all of it happened; the notes are for the report. */
-static bool commit_group(Run *self, Error *error)
+/* The marks tell after a crash that all of it happened. */
+static bool commit_rows(Run *self, Error *error)
 {
     AUTO_TEXT *marks =
         memory_format("INSERT INTO " MIGRATION_MARK_TABLE " (STATEMENT, ROWS_CHANGED) VALUES %s",
@@ -86,9 +87,15 @@ static bool commit_group(Run *self, Error *error)
 
     self->in_group = false;
     text_clear(&self->marks);
-    if (open && ((changed && !run(self, marks, NULL, error)) || !run(self, "COMMIT", NULL, error)))
-        return error_prefix(error, "committing the changes of rows up to here: ");
-    return migration_notes_flush(&self->notes, error);
+    return !open ||
+           ((!changed || run(self, marks, NULL, error)) && run(self, "COMMIT", NULL, error)) ||
+           error_prefix(error, "committing the changes of rows up to here: ");
+}
+
+/* The notes are for the report. */
+static bool commit_group(Run *self, Error *error)
+{
+    return commit_rows(self, error) && migration_notes_flush(&self->notes, error);
 }
 
 /*
@@ -209,12 +216,30 @@ static bool run_outside_group(Run *self, size_t number, const char *begun, Error
     return error_set(error, ERROR_INVALID, "it is of a kind that is never run");
 }
 
+/*
+ * A rollback does not take back the numbers that AUTO_INCREMENT gave: a statement that may have
+ * asked for some is by itself, so that a death hardly ever makes it ask again.
+ */
+static bool makes_rows(const SqlStatement *statement)
+{
+    SqlLexer lexer;
+    SqlToken token;
+    Error ignored = { 0 };
+
+    sql_lexer_init(&lexer, statement->text, DATABASE_MYSQL);
+    return sql_lexer_next(&lexer, &token, &ignored) &&
+           (sql_token_is(&token, "INSERT") || sql_token_is(&token, "REPLACE"));
+}
+
 static bool run_or_resume(Run *self, size_t number, const char *begun, Error *error)
 {
     const SqlStatement *statement = &self->migration->script->items[number - 1];
 
-    if (statement->kind == SQL_ROWS)
+    if (statement->kind == SQL_ROWS && !makes_rows(statement))
         return run_rows(self, number, statement->text, error);
+    if (statement->kind == SQL_ROWS)
+        return commit_rows(self, error) && run_rows(self, number, statement->text, error) &&
+               commit_rows(self, error);
     if (statement->kind == SQL_TRANSACTION) {
         migration_notes_add(&self->notes, number, MIGRATION_LEFT_OUT, 0);
         return true;
