@@ -85,7 +85,7 @@ class Bench:
         return name
 
     def prepare(self, world, method, database):
-        world.prepare(database)
+        world.prepare(database, method.same_server)
         if method.staging != "empty":
             data.fill(world.staging, database, method.staging, self.options.scale * method.factor)
 
@@ -93,14 +93,15 @@ class Bench:
         database = self.database(world, method.shape, method.factor)
         self.prepare(world, method, database)
         with tempfile.TemporaryDirectory(dir=world.folder, prefix="run-") as name:
-            result = run_timed(world, method, Job(world, database, pathlib.Path(name)))
+            job = Job(world, database, pathlib.Path(name), method.same_server)
+            result = run_timed(world, method, job)
             if self.options.keep:
                 keep = self.folder / "last" / f"{benchmark.name}-{method.name}".replace("/", "_")
                 shutil.rmtree(keep, ignore_errors=True)
                 shutil.copytree(name, keep)
         result["bytes"] = world.production.size(database)
         if method.copies and (world.kind, database, method.name) not in self.checked:
-            self.comparison.check(world, database, method.name)
+            self.comparison.check(world, database, method)
             self.checked.add((world.kind, database, method.name))
         self.results[benchmark.name].setdefault(method.name, []).append(result)
         print(f"   {benchmark.name}: {method.name}: {result['wall']:.2f} s, CPU "
@@ -148,7 +149,10 @@ def main():
         folder = options.folder or name
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         pathlib.Path(folder).chmod(0o711)
-        done = Bench(options, folder).run(chosen)
+        try:
+            done = Bench(options, folder).run(chosen)
+        except compare.WrongCopy as wrong:
+            sys.exit(f"bench: {wrong}")
     print(done.markdown())
     if options.json:
         pathlib.Path(options.json).write_text(done.json())

@@ -48,6 +48,15 @@ def backup(shape):
         {"pg_dump -Fc": (3, 4)})
 
 
+def same_server(kind, name, command):
+    """The server's own way is the base: what a mode of ours that uses it can reach."""
+    return Benchmark(
+        f"{kind}-same-server", kind, "staging on production's server",
+        (Method(name, command, "rows", same_server=True),
+         Method("ours, verified, row by row", methods.our_copy, "rows", ours=True,
+                same_server=True)))
+
+
 def script(kind, name, command):
     def method(*arguments, **options):
         return Method(*arguments, shape="small", staging="small", copies=False, **options)
@@ -66,6 +75,8 @@ ALL = (
     backup("blobs"),
     script("postgresql", "psql -f", methods.psql_script),
     script("mariadb", "mariadb <", methods.mariadb_script),
+    same_server("postgresql", "CREATE DATABASE … TEMPLATE", methods.pg_template),
+    same_server("mariadb", "tablespaces copied", methods.mariadb_tablespaces),
     giant("postgresql"),
     giant("mariadb"),
     scaling("postgresql"),

@@ -35,7 +35,8 @@ def postgresql_definitions(server, database):
 def mariadb_rows(server, database):
     tables = server.run_sql("SHOW TABLES", database).split()
     counts = "".join(f"SELECT '{table}', COUNT(*) FROM {table};\n" for table in tables)
-    return server.run_sql(f"CHECKSUM TABLE {', '.join(tables)} EXTENDED;\n{counts}", database)
+    sums = server.run_sql(f"CHECKSUM TABLE {', '.join(tables)} EXTENDED;\n{counts}", database)
+    return sums.replace(f"{database}.", "")
 
 
 def mariadb_definitions(server, database):
@@ -59,15 +60,16 @@ class Comparison:
     def __init__(self):
         self.known = {}
 
-    def check(self, world, database, name):
+    def check(self, world, database, method):
+        server, copy = world.target(database, method.same_server)
         for part, read in PARTS[world.kind].items():
             key = (world.kind, database, part)
             if key not in self.known:
                 self.known[key] = read(world.production, database)
-            found = read(world.staging, database)
+            found = read(server, copy)
             if found == self.known[key]:
                 continue
             differing = [f"- {a}\n+ {b}" for a, b in zip(self.known[key].splitlines(),
                                                          found.splitlines()) if a != b]
-            raise WrongCopy(f"{name}: {part} of {database} differ:\n"
+            raise WrongCopy(f"{method.name}: {part} of {database} differ:\n"
                             + "\n".join(differing[:10]))

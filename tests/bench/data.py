@@ -54,6 +54,12 @@ class BulkFiller(lab_fill.Filler):
         return "encode(" + (f"sha256(convert_to({text}, 'UTF8'))" if digest == "sha256" else
                             f"decode(md5({text}), 'hex')") + ", 'base64')"
 
+    def scattered(self, prefix):
+        """A different text for each number, in no order: as names and paths are."""
+        start = (f"SUBSTRING(MD5({self.text('n')}), 1, 8)" if self.kind == "mysql" else
+                 f"substr(md5({self.text('n')}), 1, 8)")
+        return self.concat(prefix, start, "'.'", self.text("n"))
+
     def texts(self):
         """One of two is awkward, the other random."""
         return f"(CASE n % 2 WHEN 0 THEN {self.pick(self.awkward)} ELSE {self.uuid()} END)"
@@ -64,13 +70,13 @@ class BulkFiller(lab_fill.Filler):
         self.rows("REG_CLUSTER_LOCK", "REG_LOCK_NAME, REG_LOCK_STATUS, REG_LOCKED_TIME, "
                   "REG_TENANT_ID", [("initializer", "DONE", "2013-05-01 00:00:00", 0)])
         self.select("REG_PATH", "REG_PATH_ID, REG_PATH_VALUE, REG_PATH_PARENT_ID, REG_TENANT_ID",
-                    f"n, {self.concat(SERVICES, self.text('n'))}, "
+                    f"n, {self.scattered(SERVICES)}, "
                     f"{self.divided('n', 10)}, {tenant}", paths)
         self.select("REG_RESOURCE",
                     "REG_PATH_ID, REG_NAME, REG_VERSION, REG_MEDIA_TYPE, REG_CREATOR, "
                     "REG_CREATED_TIME, REG_LAST_UPDATOR, REG_LAST_UPDATED_TIME, REG_DESCRIPTION, "
                     "REG_CONTENT_ID, REG_TENANT_ID, REG_UUID",
-                    f"n, {self.concat(repr('service'), self.text('n'))}, n + 7, "
+                    f"n, {self.scattered(repr('service'))}, n + 7, "
                     f"{self.pick(['application/xml', 'text/plain', None])}, 'admin', "
                     f"{self.moment()}, {self.pick(['admin', None])}, {self.moment('(n + 60)')}, "
                     f"{self.pick(self.awkward)}, n, {tenant}, {self.uuid()}", paths)
@@ -78,7 +84,7 @@ class BulkFiller(lab_fill.Filler):
     def log(self, count):
         self.select("REG_LOG", "REG_LOG_ID, REG_PATH, REG_USER_ID, REG_LOGGED_TIME, REG_ACTION, "
                     "REG_ACTION_DATA, REG_TENANT_ID",
-                    f"n * 2, {self.concat(SERVICES, self.text('n'))}, "
+                    f"n * 2, {self.scattered(SERVICES)}, "
                     f"'admin', {self.moment()}, n % 12, {self.pick(self.awkward)}, "
                     f"{self.tenant()}", count)
 
@@ -99,7 +105,7 @@ class BulkFiller(lab_fill.Filler):
         user, first_user = self.after("UM_USER", users)
         self.select("UM_USER", "UM_ID, UM_USER_NAME, UM_USER_PASSWORD, UM_SALT_VALUE, "
                     "UM_REQUIRE_CHANGE, UM_CHANGED_TIME, UM_TENANT_ID",
-                    f"{user}, {self.concat(repr('member'), self.text('n'))}, "
+                    f"{user}, {self.scattered(repr(''))}, "
                     f"{self.secret('sha256', 'password')}, {self.secret('md5', 'salt')}, "
                     f"{self.literal(False)}, {self.moment()}, {tenant}", users)
         role, first_role = self.after("UM_ROLE", roles)

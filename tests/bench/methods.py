@@ -22,6 +22,12 @@ class Job:
     world: World
     database: str
     folder: pathlib.Path  # of this run alone, empty
+    same_server: bool = False
+
+    @property
+    def copy(self):
+        """The name of the staging database."""
+        return self.world.target(self.database, self.same_server)[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Method:
     writes: str = ""        # what it leaves in the job's folder, as a glob: its size is told
     staging: str = "empty"  # what is untimed before: "empty" or "small" (filled with that shape)
     copies: bool = True     # staging is then a copy of production
+    same_server: bool = False  # staging is a database of production's server
 
 
 def quoted(*words):
@@ -42,7 +49,7 @@ def quoted(*words):
 
 
 def handler(job, command, *arguments, options=()):
-    file = job.world.agent_file(job.folder / "agent", job.database)
+    file = job.world.agent_file(job.folder / "agent", job.database, job.same_server)
     return quoted(HANDLER, *options, file, command, job.database, *arguments)
 
 
@@ -107,6 +114,34 @@ def mydumper(job):
                    JOBS, "--outputdir", dump)
             + " && " + quoted("myloader", login(job, "staging"), "--database", job.database,
                               "--directory", dump, "--threads", JOBS))
+
+
+# copies on one server, as the servers themselves can do it while nobody is connected
+
+def pg_template(job):
+    drop = f"DROP DATABASE {job.copy}"
+    return service(job, "production") + quoted(
+        "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", drop, "--command",
+        f"CREATE DATABASE {job.copy} TEMPLATE {job.database}",
+        f"service={job.world.production.service} dbname=postgres")
+
+
+def mariadb_tablespaces(job):
+    server = job.world.production
+    tables = server.run_sql("SHOW TABLES", job.database).split()
+    script = job.folder / "tablespaces.sql"
+    script.write_text("\n".join([
+        "SET foreign_key_checks = 0;",
+        *(f"ALTER TABLE {job.copy}.{table} DISCARD TABLESPACE;" for table in tables),
+        "FLUSH TABLES " + ", ".join(f"{job.database}.{table}" for table in tables)
+        + " FOR EXPORT;",
+        f"system cp --preserve=ownership,mode {server.directory}/data/{job.database}/*.ibd "
+        f"{server.directory}/data/{job.database}/*.cfg {server.directory}/data/{job.copy}/",
+        "UNLOCK TABLES;",
+        *(f"ALTER TABLE {job.copy}.{table} IMPORT TABLESPACE;" for table in tables), ""]))
+    return (quoted("mariadb-dump", login(job, "production"), "--no-data", job.database) + " | "
+            + quoted("mariadb", login(job, "production"), job.copy) + " && "
+            + quoted("mariadb", login(job, "production")) + " < " + quoted(script))
 
 
 # scripts

@@ -171,21 +171,28 @@ class World:
     def version(self):
         return self.production.run_sql("SELECT version()").strip()
 
-    def prepare(self, database):
+    def target(self, database, same_server):
+        """(server, database) of a copy."""
+        return (self.production, f"{database}_copy") if same_server else (self.staging, database)
+
+    def prepare(self, database, same_server=False):
         """An empty staging database; nothing left to be written by anybody."""
-        self.staging.make_anew(database)
+        server, name = self.target(database, same_server)
+        server.make_anew(name)
         for server in self.both():
             server.checkpoint()
         os.sync()
 
-    def agent_file(self, folder, database):
+    def agent_file(self, folder, database, same_server=False):
         """An agent.xml that knows the database, with a state of its own; returns its path."""
+        _, copy = self.target(database, same_server)
+        staging_login = self.production_login if same_server else self.staging_login
         for name in ("state", "backup"):
             (folder / name).mkdir(mode=0o700, parents=True)
         element = lab_files.database_element(
             database, "mysql" if self.kind == "mariadb" else "postgresql",
             {"database": database, **self.production_login},
-            {"database": database, **self.staging_login})
+            {"database": copy, **staging_login})
         path = folder / "agent.xml"
         path.write_text(lab_files.agent_xml("bench", "bench", "127.0.0.1", folder,
                                             ROOT / "sql/profiles/dss-3.2.0", element))
