@@ -100,6 +100,22 @@ static ErrorKind kind_of_code(unsigned code)
     }
 }
 
+/* Nobody looks while a prepared statement waits: afterwards the oldest transaction is named. */
+static void guess_holder(Database *database)
+{
+    AUTO_TEXT *words = NULL;
+    Error ignored = { 0 };
+
+    if (database_value(database,
+            "SELECT CONCAT('perhaps session ', p.id, ' of ', p.user, ' from ', p.host)"
+            " FROM information_schema.INNODB_TRX t"
+            " JOIN information_schema.PROCESSLIST p ON p.id = t.trx_mysql_thread_id"
+            " WHERE p.id <> CONNECTION_ID() ORDER BY t.trx_started LIMIT 1",
+            &words, &ignored) &&
+        words)
+        (void)text_copy(database->statement.blockers, sizeof(database->statement.blockers), words);
+}
+
 bool mysql_client_error(Database *database, MYSQL_STMT *statement, Millis started, Error *error)
 {
     MYSQL *mysql = database->handle;
@@ -111,6 +127,8 @@ bool mysql_client_error(Database *database, MYSQL_STMT *statement, Millis starte
         return error_set(error, ERROR_TIMEOUT,
             "no answer from the server within %u s, its effect has to be probed (mysql error %u)",
             database->limits.statement_s, code);
+    if (code == SERVER_LOCK_WAIT_TIMEOUT && statement)
+        guess_holder(database);
     if (code == SERVER_LOCK_WAIT_TIMEOUT)
         return error_set(error, ERROR_TIMEOUT,
             "a lock was not given within %u s (mysql error %u); held by: %s",
