@@ -3,7 +3,7 @@
 
     tests/run                 everything
     tests/run LEVEL           unit, sim, component, coverage, e2e or lint
-    tests/run LEVEL --quick   without the sanitizer builds
+    tests/run LEVEL --quick   in the debug build, without sanitizers
     tests/run e2e -- ARGS     ARGS go to pytest
 """
 import argparse
@@ -192,7 +192,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("level", nargs="?", choices=(*LEVELS, "coverage", "e2e", "lint", "all"),
                         default="all")
-    parser.add_argument("--quick", action="store_true", help="without the sanitizer builds")
+    parser.add_argument("--quick", action="store_true", help="in the debug build, without sanitizers")
     parser.add_argument("arguments", nargs="*", help="for pytest, after --")
     options = parser.parse_args()
     count = Count()
@@ -202,10 +202,11 @@ def main():
         lint(count)
     if options.level in ("coverage", "all"):
         coverage(count)
-    if options.level not in ("lint", "coverage") and build("debug", count):
-        if levels:
+    whole = options.level in ("e2e", "all")
+    if (whole or (levels and options.quick)) and build("debug", count):
+        if levels and options.quick:
             ctest("debug", levels, count)
-        if options.level in ("e2e", "all"):
+        if whole:
             end_to_end(options.arguments, count)
     for preset in SANITIZERS if levels and not options.quick else ():
         if build(preset, count):
