@@ -20,11 +20,6 @@ static const char *const step_names[] = {
 static_assert(sizeof(step_names) / sizeof(step_names[0]) == COPY_STEP_KIND_COUNT,
     "every CopyStepKind has a row");
 
-const char *definitions_step_name(CopyStepKind kind)
-{
-    return step_names[kind];
-}
-
 /*
  * PostgreSQL shows (x)::text = ANY ((ARRAY['a'::character varying])::text[]) for what was declared
  * as x IN ('a'), and shows it with other casts and parentheses once that text was read back. So

@@ -27,5 +27,3 @@ bool definitions_are_comparable(const DefinitionsOf *of) __attribute__((nonnull)
 /* Whether views, triggers, routines and whatever else a copy leaves out are there, by name. */
 bool definitions_compare_leftovers(const DefinitionsOf *of, Error *error)
     __attribute__((nonnull, warn_unused_result));
-/* What a step makes: "index", "foreign key"; NULL for steps that are not compared. */
-const char *definitions_step_name(CopyStepKind kind);
